@@ -1,0 +1,1 @@
+//! Who decided what, when, on which evidence: identity, policy and the journal.

@@ -1,0 +1,200 @@
+//! The command line: one file per command, and the dispatch.
+//!
+//! Results go to stdout, progress and messages to stderr. This is the only place besides the
+//! console that talks to a person.
+
+mod approve;
+mod cancel;
+mod compare;
+mod console;
+mod data;
+mod demo;
+mod doctor;
+mod drift;
+mod init;
+mod journal;
+mod keys;
+mod plan;
+mod predict;
+mod reject;
+mod resume;
+mod retrain;
+mod rollback;
+mod runs;
+mod schema;
+mod show;
+mod stop;
+mod validate;
+mod watch;
+mod worker;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config};
+use crate::error::{CommandError, ErrorKind};
+use crate::workspace::Workspace;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "netsec", version, about, propagate_version = true)]
+pub struct Cli {
+    /// The configuration; the folder it lies in holds all state.
+    #[arg(long, global = true, env = "NETSEC_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to do; without it the console opens.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run everything on made-up network flows: no server, no account, no data needed.
+    Demo(demo::Args),
+    /// Write a commented config.toml for your own data.
+    Init(init::Args),
+    /// Start a run in its own worker process and follow it.
+    Retrain(retrain::Args),
+    /// Follow or replay a run's log.
+    Watch(watch::Args),
+    /// List the runs.
+    Runs(runs::Args),
+    /// Everything known about a run.
+    Show(show::Args),
+    /// Finish the round and keep the best.
+    Stop(stop::Args),
+    /// End a run now.
+    Cancel(cancel::Args),
+    /// Go on from the last good stage.
+    Resume(resume::Args),
+    /// Look at rows: filter, sort, choose columns, profile.
+    Data(data::Args),
+    /// Propose a schema, or compare two.
+    Schema(schema::Args),
+    /// Run all checks over a file.
+    Validate(validate::Args),
+    /// Compare the distributions of two files.
+    Drift(drift::Args),
+    /// Compare two runs, or a run with the champion, on the same rows.
+    Compare(compare::Args),
+    /// What a push would do, without doing it.
+    Plan(plan::Args),
+    /// Approve a plan; with enough approvals the push runs.
+    Approve(approve::Args),
+    /// Refuse a plan.
+    Reject(reject::Args),
+    /// Put a former champion back.
+    Rollback(rollback::Args),
+    /// Who decided what, when, on which evidence.
+    Journal(journal::Args),
+    /// Batch prediction with the champion.
+    Predict(predict::Args),
+    /// Check configuration, disk, terminal and lingering.
+    Doctor(doctor::Args),
+    /// The key table.
+    Keys(keys::Args),
+    /// Open the console.
+    Console(console::Args),
+    /// The detached worker; started by the other commands.
+    #[command(hide = true)]
+    Worker(worker::Args),
+}
+
+/// What every command may need: the configuration in use and the folder of its state.
+#[derive(Debug)]
+pub struct Globals {
+    config_file: PathBuf,
+}
+
+impl Globals {
+    /// Uses this configuration file.
+    pub fn new(config_file: PathBuf) -> Self {
+        Self { config_file }
+    }
+    /// The configuration file in use; it may not exist.
+    pub fn config_file(&self) -> &std::path::Path {
+        &self.config_file
+    }
+    /// Whether there is a configuration.
+    pub fn has_config(&self) -> bool {
+        self.config_file.is_file()
+    }
+    /// The folder of the configuration.
+    pub fn workspace(&self) -> Workspace {
+        let dir = match self.config_file.parent() {
+            Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        Workspace::new(dir)
+    }
+    /// Reads the configuration.
+    pub fn config(&self) -> Result<Config, CommandError> {
+        Ok(config::load(&self.config_file)?)
+    }
+}
+
+impl Command {
+    fn run(&self, globals: &Globals) -> Result<(), CommandError> {
+        match self {
+            Command::Demo(args) => demo::run(args, globals),
+            Command::Init(args) => init::run(args, globals),
+            Command::Retrain(args) => retrain::run(args, globals),
+            Command::Watch(args) => watch::run(args, globals),
+            Command::Runs(args) => runs::run(args, globals),
+            Command::Show(args) => show::run(args, globals),
+            Command::Stop(args) => stop::run(args, globals),
+            Command::Cancel(args) => cancel::run(args, globals),
+            Command::Resume(args) => resume::run(args, globals),
+            Command::Data(args) => data::run(args, globals),
+            Command::Schema(args) => schema::run(args, globals),
+            Command::Validate(args) => validate::run(args, globals),
+            Command::Drift(args) => drift::run(args, globals),
+            Command::Compare(args) => compare::run(args, globals),
+            Command::Plan(args) => plan::run(args, globals),
+            Command::Approve(args) => approve::run(args, globals),
+            Command::Reject(args) => reject::run(args, globals),
+            Command::Rollback(args) => rollback::run(args, globals),
+            Command::Journal(args) => journal::run(args, globals),
+            Command::Predict(args) => predict::run(args, globals),
+            Command::Doctor(args) => doctor::run(args, globals),
+            Command::Keys(args) => keys::run(args, globals),
+            Command::Console(args) => console::run(args, globals),
+            Command::Worker(args) => worker::run(args, globals),
+        }
+    }
+}
+
+/// Parses the command line, runs the command and returns the exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            // clap prints help to stdout and errors to stderr, and knows which is which.
+            let _ = e.print();
+            return ExitCode::from(if e.use_stderr() { ErrorKind::Usage.exit_code() } else { 0 });
+        }
+    };
+    let globals = Globals::new(cli.config.unwrap_or_else(|| PathBuf::from("config.toml")));
+    let command = cli
+        .command
+        .unwrap_or(Command::Console(console::Args { plain: false, view_only: false }));
+    match command.run(&globals) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprint!("{}", describe(&e));
+            ExitCode::from(e.kind.exit_code())
+        }
+    }
+}
+
+/// An error as it is printed: what happened, then what to do.
+pub fn describe(e: &CommandError) -> String {
+    let mut text = format!("error: {}\n", e.full_message());
+    for hint in &e.hints {
+        text.push_str(&format!("  hint: {hint}\n"));
+    }
+    text
+}

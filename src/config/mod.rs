@@ -1,0 +1,16 @@
+//! `config.toml` and the environment, made into one typed, checked [`Config`].
+//!
+//! An unknown key is an error with a suggestion. Any key can be overridden by an environment
+//! variable `NETSEC_<SECTION>__<KEY>` (`NETSEC_TRAINING__SEED=7`). Secrets never stand in the
+//! file: they are read from the environment where they are used.
+
+mod load;
+mod sections;
+
+pub use load::{ConfigError, load, parse};
+pub use sections::{
+    ApprovalConfig, CategoricalImpute, ClassWeight, Config, DriftConfig, EncodeKind, GateConfig,
+    GlyphSet, NumericImpute, RareCategories, ScaleKind, SchemaConfig, SelectionMetric, Severity,
+    SourceConfig, SourceKind, SplitConfig, SplitKind, TrainingConfig, TransformationConfig,
+    UiConfig, UnknownCategories, ValidationConfig,
+};

@@ -1,0 +1,7 @@
+//! Tables in memory and on disk: frames, digests, quarantine, filters, profiles.
+
+mod frame;
+mod matrix;
+
+pub use frame::{Frame, FrameError, TestFrame, TrainFrame};
+pub use matrix::{Labels, Matrix};

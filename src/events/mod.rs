@@ -1,0 +1,15 @@
+//! The run log: typed events, the one writer, the many readers, and the fold.
+//!
+//! A stage never prints and never knows who watches; it records events. Everything a viewer,
+//! a test or a tracking server learns about a run, it learns from this log.
+
+mod event;
+mod run_state;
+mod stage_name;
+
+pub use event::{
+    Actor, ArtifactRef, CheckVerdict, ControlCommand, DriftVerdict, Envelope, Event, FitPhase,
+    GateVerdict, LearnerTest, Outcome, RuleResult, Split, Summary,
+};
+pub use run_state::{LearnerState, RunState, StageState, StageStatus};
+pub use stage_name::StageName;

@@ -1,0 +1,1 @@
+//! Exact and histogram CART trees: decision tree, random forest, AdaBoost.

@@ -1,0 +1,1 @@
+//! Baselines by choice: `linfa-trees` and `linfa-logistic`.

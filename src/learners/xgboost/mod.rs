@@ -1,0 +1,1 @@
+//! The real XGBoost, behind its C interface.

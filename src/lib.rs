@@ -1,0 +1,28 @@
+//! netsec: a terminal operator console for retraining network-security threat classifiers.
+//!
+//! The pipeline, in the order the data takes: [`source`] reads rows, [`schema`] says what they
+//! mean, [`dataset`] holds them; [`pipeline`] runs the six stages with [`learners`], [`metrics`]
+//! and [`drift`]; [`events`] is the run log, [`runs`] the folders, [`worker`] the detached
+//! process; [`approval`] journals decisions; [`storage`] swaps the champion; [`console`] and
+//! [`cli`] are the two faces.
+#![warn(missing_docs)]
+
+pub mod approval;
+pub mod cli;
+pub mod config;
+pub mod console;
+pub mod dataset;
+pub mod drift;
+pub mod error;
+pub mod events;
+pub mod files;
+pub mod hash;
+pub mod learners;
+pub mod metrics;
+pub mod pipeline;
+pub mod runs;
+pub mod schema;
+pub mod source;
+pub mod storage;
+pub mod worker;
+pub mod workspace;

@@ -1,0 +1,5 @@
+//! Reads the source, snapshots it in Parquet and splits it.
+
+mod artifact;
+
+pub use artifact::DataIngestionArtifact;

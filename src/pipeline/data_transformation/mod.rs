@@ -1,0 +1,1 @@
+//! Fits the preprocessor on the train split only: impute, encode, scale.

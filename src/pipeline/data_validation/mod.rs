@@ -1,0 +1,1 @@
+//! Checks the snapshot and measures drift against the champion's.

@@ -1,0 +1,1 @@
+//! Measures on the untouched test split, compares with the champion, decides.

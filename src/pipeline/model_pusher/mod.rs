@@ -1,0 +1,1 @@
+//! Plans the push, executes an approved plan, rolls back.

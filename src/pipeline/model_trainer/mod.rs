@@ -1,0 +1,1 @@
+//! Cross-validates, selects and fits the learners on the train split.

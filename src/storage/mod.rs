@@ -1,0 +1,1 @@
+//! Where the champion lies: atomic swaps of `final_model/`.

@@ -1,0 +1,1 @@
+//! The detached worker: spawn, handshake, control, execution of the stages.
