@@ -66,7 +66,12 @@ pub struct CommandError {
 impl CommandError {
     /// Creates an error of `kind` with a message.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None, hints: Vec::new() }
+        Self {
+            kind,
+            message: message.into(),
+            source: None,
+            hints: Vec::new(),
+        }
     }
     /// A defect in netsec itself.
     pub fn internal(message: impl Into<String>) -> Self {
@@ -114,13 +119,16 @@ impl CommandError {
     }
     /// Returns a copy that can be written to the run log.
     pub fn report(&self) -> ErrorReport {
-        ErrorReport { kind: self.kind, message: self.full_message(), hints: self.hints.clone() }
+        ErrorReport {
+            kind: self.kind,
+            message: self.full_message(),
+            hints: self.hints.clone(),
+        }
     }
     /// Returns the message followed by the chain of causes, separated by `: `.
     pub fn full_message(&self) -> String {
         let mut text = self.message.clone();
-        let mut cause: Option<&dyn StdError> =
-            self.source.as_deref().map(|e| e as &dyn StdError);
+        let mut cause: Option<&dyn StdError> = self.source.as_deref().map(|e| e as &dyn StdError);
         while let Some(e) = cause {
             text.push_str(": ");
             text.push_str(&e.to_string());
@@ -152,6 +160,11 @@ pub struct ErrorReport {
 
 impl From<ErrorReport> for CommandError {
     fn from(report: ErrorReport) -> Self {
-        CommandError { kind: report.kind, message: report.message, source: None, hints: report.hints }
+        CommandError {
+            kind: report.kind,
+            message: report.message,
+            source: None,
+            hints: report.hints,
+        }
     }
 }

@@ -33,6 +33,7 @@ pub fn sha256_file(path: &Path) -> std::io::Result<String> {
 /// SHA-256 of a value's canonical JSON: keys sorted, no white space.
 pub fn sha256_json<T: Serialize>(value: &T) -> String {
     // serde_json's Map is a BTreeMap (`preserve_order` is off), so going through Value sorts keys.
-    let value = serde_json::to_value(value).expect("our own types have string keys and no failing Serialize");
+    let value = serde_json::to_value(value)
+        .expect("our own types have string keys and no failing Serialize");
     sha256(value.to_string().as_bytes())
 }

@@ -5,8 +5,7 @@ use crate::error::CommandError;
 
 /// Arguments of `netsec keys`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
-}
+pub struct Args {}
 
 /// Runs the command.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {

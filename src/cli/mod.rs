@@ -174,13 +174,18 @@ pub fn main() -> ExitCode {
         Err(e) => {
             // clap prints help to stdout and errors to stderr, and knows which is which.
             let _ = e.print();
-            return ExitCode::from(if e.use_stderr() { ErrorKind::Usage.exit_code() } else { 0 });
+            return ExitCode::from(if e.use_stderr() {
+                ErrorKind::Usage.exit_code()
+            } else {
+                0
+            });
         }
     };
     let globals = Globals::new(cli.config.unwrap_or_else(|| PathBuf::from("config.toml")));
-    let command = cli
-        .command
-        .unwrap_or(Command::Console(console::Args { plain: false, view_only: false }));
+    let command = cli.command.unwrap_or(Command::Console(console::Args {
+        plain: false,
+        view_only: false,
+    }));
     match command.run(&globals) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {

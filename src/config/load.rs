@@ -41,16 +41,19 @@ pub enum ConfigError {
 impl From<ConfigError> for CommandError {
     fn from(e: ConfigError) -> Self {
         match e {
-            ConfigError::Missing(path) => CommandError::config(format!(
-                "there is no configuration at {}",
-                path.display()
-            ))
-            .hint("`netsec init --data FILE` writes one; `netsec demo` needs none.")
-            .hint("`--config FILE` or NETSEC_CONFIG name one elsewhere."),
+            ConfigError::Missing(path) => {
+                CommandError::config(format!("there is no configuration at {}", path.display()))
+                    .hint("`netsec init --data FILE` writes one; `netsec demo` needs none.")
+                    .hint("`--config FILE` or NETSEC_CONFIG name one elsewhere.")
+            }
             ConfigError::Unreadable { path, source } => {
                 CommandError::config(format!("{} cannot be read", path.display())).because(source)
             }
-            ConfigError::Invalid { place, message, suggestion } => {
+            ConfigError::Invalid {
+                place,
+                message,
+                suggestion,
+            } => {
                 let error = CommandError::config(format!("{place}: {message}"));
                 match suggestion {
                     Some(key) => error.hint(format!("Did you mean `{key}`?")),
@@ -68,7 +71,12 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             return Err(ConfigError::Missing(path.to_owned()));
         }
-        Err(source) => return Err(ConfigError::Unreadable { path: path.to_owned(), source }),
+        Err(source) => {
+            return Err(ConfigError::Unreadable {
+                path: path.to_owned(),
+                source,
+            });
+        }
     };
     parse(&text, &path.display().to_string(), std::env::vars())
 }
@@ -108,8 +116,10 @@ pub fn parse(
 
 /// Puts the value of `NETSEC_A__B` at `[a] b`: as TOML when it parses, else as text.
 fn set(table: &mut Table, variable: &str, value: &str) {
-    let path: Vec<String> =
-        variable[PREFIX.len()..].split("__").map(str::to_ascii_lowercase).collect();
+    let path: Vec<String> = variable[PREFIX.len()..]
+        .split("__")
+        .map(str::to_ascii_lowercase)
+        .collect();
     let parsed = format!("v = {value}")
         .parse::<Table>()
         .ok()
@@ -117,8 +127,9 @@ fn set(table: &mut Table, variable: &str, value: &str) {
         .unwrap_or_else(|| Value::String(value.to_owned()));
     let mut at = table;
     for section in &path[..path.len() - 1] {
-        let entry =
-            at.entry(section.clone()).or_insert_with(|| Value::Table(Table::new()));
+        let entry = at
+            .entry(section.clone())
+            .or_insert_with(|| Value::Table(Table::new()));
         if !entry.is_table() {
             *entry = Value::Table(Table::new());
         }
@@ -129,7 +140,9 @@ fn set(table: &mut Table, variable: &str, value: &str) {
 }
 
 fn invalid(e: &toml::de::Error, text: &str, name: &str) -> ConfigError {
-    let line = e.span().map(|s| text[..s.start.min(text.len())].matches('\n').count() + 1);
+    let line = e
+        .span()
+        .map(|s| text[..s.start.min(text.len())].matches('\n').count() + 1);
     let message = e.message().lines().next().unwrap_or_default().to_owned();
     ConfigError::Invalid {
         place: line.map_or_else(|| name.to_owned(), |l| format!("{name}, line {l}")),
@@ -152,11 +165,17 @@ fn suggest(message: &str) -> Option<String> {
 /// Checks what types cannot: ranges and combinations.
 fn check(config: &Config, name: &str) -> Result<(), ConfigError> {
     let wrong = |message: String| {
-        Err(ConfigError::Invalid { place: name.to_owned(), message, suggestion: None })
+        Err(ConfigError::Invalid {
+            place: name.to_owned(),
+            message,
+            suggestion: None,
+        })
     };
     let share = config.split.test_share;
     if !(share > 0.0 && share < 1.0) {
-        return wrong(format!("[split] test_share is {share}, it must lie between 0 and 1"));
+        return wrong(format!(
+            "[split] test_share is {share}, it must lie between 0 and 1"
+        ));
     }
     if config.training.folds < 2 {
         return wrong(format!(
@@ -171,8 +190,14 @@ fn check(config: &Config, name: &str) -> Result<(), ConfigError> {
         return wrong("[approval] approvals is 0, a push needs at least 1".to_owned());
     }
     for (key, value) in [
-        ("[validation] max_null_share", config.validation.max_null_share),
-        ("[validation] max_duplicate_share", config.validation.max_duplicate_share),
+        (
+            "[validation] max_null_share",
+            config.validation.max_null_share,
+        ),
+        (
+            "[validation] max_duplicate_share",
+            config.validation.max_duplicate_share,
+        ),
         ("[drift] dataset_share", config.drift.dataset_share),
         ("[drift] null_share", config.drift.null_share),
     ] {
@@ -199,7 +224,14 @@ mod tests {
     #[test]
     fn an_unknown_key_names_line_and_suggestion() {
         let e = parse("[split]\ntest_shar = 0.3\n", "config.toml", none()).unwrap_err();
-        let ConfigError::Invalid { place, message, suggestion } = e else { panic!("{e}") };
+        let ConfigError::Invalid {
+            place,
+            message,
+            suggestion,
+        } = e
+        else {
+            panic!("{e}")
+        };
         assert_eq!(place, "config.toml, line 2");
         assert!(message.contains("test_shar"), "{message}");
         assert_eq!(suggestion.as_deref(), Some("test_share"));
@@ -208,7 +240,9 @@ mod tests {
     #[test]
     fn an_unknown_learner_is_named() {
         let e = parse("[training]\nlearners = [\"xgbost\"]", "c", none()).unwrap_err();
-        let ConfigError::Invalid { suggestion, .. } = e else { panic!("{e}") };
+        let ConfigError::Invalid { suggestion, .. } = e else {
+            panic!("{e}")
+        };
         assert_eq!(suggestion.as_deref(), Some("xgboost"));
     }
 
@@ -216,7 +250,10 @@ mod tests {
     fn the_environment_overrides_and_is_named_in_errors() {
         let env = vec![
             ("NETSEC_TRAINING__SEED".to_owned(), "7".to_owned()),
-            ("NETSEC_TRAINING__XGBOOST__ROUNDS".to_owned(), "3".to_owned()),
+            (
+                "NETSEC_TRAINING__XGBOOST__ROUNDS".to_owned(),
+                "3".to_owned(),
+            ),
             ("NETSEC_SCHEMA__PRESET".to_owned(), "phishing".to_owned()),
             ("NETSEC_CONFIG".to_owned(), "elsewhere".to_owned()),
         ];
@@ -225,7 +262,12 @@ mod tests {
         assert_eq!(config.training.xgboost.rounds, 3);
         assert_eq!(config.schema.preset.as_deref(), Some("phishing"));
         let e = parse("", "c", [("NETSEC_SPLIT__SEDE".to_owned(), "1".to_owned())]).unwrap_err();
-        let ConfigError::Invalid { place, suggestion, .. } = e else { panic!("{e}") };
+        let ConfigError::Invalid {
+            place, suggestion, ..
+        } = e
+        else {
+            panic!("{e}")
+        };
         assert!(place.contains("NETSEC_SPLIT__SEDE"));
         assert_eq!(suggestion.as_deref(), Some("seed"));
     }

@@ -172,7 +172,11 @@ pub struct ValidationConfig {
 
 impl Default for ValidationConfig {
     fn default() -> Self {
-        Self { max_null_share: 0.2, max_duplicate_share: 0.01, severity: BTreeMap::new() }
+        Self {
+            max_null_share: 0.2,
+            max_duplicate_share: 0.01,
+            severity: BTreeMap::new(),
+        }
     }
 }
 
@@ -272,6 +276,7 @@ pub enum UnknownCategories {
 /// Which categories are joined as rare.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[derive(Default)]
 pub struct RareCategories {
     /// Categories with fewer train rows than this are joined; 0 = none.
     pub min_rows: u64,
@@ -279,11 +284,6 @@ pub struct RareCategories {
     pub max_categories: u64,
 }
 
-impl Default for RareCategories {
-    fn default() -> Self {
-        Self { min_rows: 0, max_categories: 0 }
-    }
-}
 
 /// How features are scaled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -434,7 +434,11 @@ impl TrainingConfig {
     /// The number of cores to use, at least 1.
     pub fn core_budget(&self) -> usize {
         let machine = std::thread::available_parallelism().map_or(1, usize::from);
-        if self.cores == 0 { machine } else { self.cores.min(machine).max(1) }
+        if self.cores == 0 {
+            machine
+        } else {
+            self.cores.min(machine).max(1)
+        }
     }
 }
 
@@ -482,7 +486,12 @@ pub struct ApprovalConfig {
 
 impl Default for ApprovalConfig {
     fn default() -> Self {
-        Self { approvals: 1, approvers: Vec::new(), self_approval: true, max_plan_age_hours: 168 }
+        Self {
+            approvals: 1,
+            approvers: Vec::new(),
+            self_approval: true,
+            max_plan_age_hours: 168,
+        }
     }
 }
 

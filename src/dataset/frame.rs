@@ -59,7 +59,9 @@ impl Frame {
     /// Builds a frame from columns; all must have the same length and different names.
     pub fn from_columns(columns: Vec<Column>) -> Result<Self, FrameError> {
         let rows = columns.first().map_or(0, Column::len);
-        Ok(Self { inner: DataFrame::new(rows, columns)? })
+        Ok(Self {
+            inner: DataFrame::new(rows, columns)?,
+        })
     }
     /// A numeric column; NaN stays NaN, `None` is missing.
     pub fn number_column(name: &str, values: Vec<Option<f64>>) -> Column {
@@ -67,8 +69,10 @@ impl Frame {
     }
     /// A text column.
     pub fn text_column<S: AsRef<str>>(name: &str, values: &[Option<S>]) -> Column {
-        let values: Vec<Option<&str>> =
-            values.iter().map(|v| v.as_ref().map(AsRef::as_ref)).collect();
+        let values: Vec<Option<&str>> = values
+            .iter()
+            .map(|v| v.as_ref().map(AsRef::as_ref))
+            .collect();
         Series::new(name.into(), values).into()
     }
     /// The Polars data frame.
@@ -85,7 +89,11 @@ impl Frame {
     }
     /// Names of the columns in order.
     pub fn names(&self) -> Vec<String> {
-        self.inner.get_column_names().into_iter().map(|n| n.to_string()).collect()
+        self.inner
+            .get_column_names()
+            .into_iter()
+            .map(|n| n.to_string())
+            .collect()
     }
     /// Whether there is a column of this name.
     pub fn has(&self, column: &str) -> bool {
@@ -112,7 +120,10 @@ impl Frame {
                 wanted: "a number",
             });
         }
-        let cast = self.column(column)?.as_materialized_series().cast(&DataType::Float64)?;
+        let cast = self
+            .column(column)?
+            .as_materialized_series()
+            .cast(&DataType::Float64)?;
         Ok(cast.f64()?.iter().map(|v| v.unwrap_or(f64::NAN)).collect())
     }
     /// The values of a column as text; numbers that are whole print without a point.
@@ -125,7 +136,13 @@ impl Frame {
             return Ok(self
                 .numbers(column)?
                 .into_iter()
-                .map(|v| if v.is_nan() { None } else { Some(number_text(v)) })
+                .map(|v| {
+                    if v.is_nan() {
+                        None
+                    } else {
+                        Some(number_text(v))
+                    }
+                })
                 .collect());
         }
         let cast = series.cast(&DataType::String)?;
@@ -135,14 +152,20 @@ impl Frame {
     pub fn take(&self, rows: &[usize]) -> Result<Self, FrameError> {
         let index: Vec<IdxSize> = rows.iter().map(|&r| r as IdxSize).collect();
         let index = IdxCa::from_vec("rows".into(), index);
-        Ok(Self { inner: self.inner.take(&index)? })
+        Ok(Self {
+            inner: self.inner.take(&index)?,
+        })
     }
     /// The named columns, in that order.
     pub fn select<S: AsRef<str>>(&self, columns: &[S]) -> Result<Self, FrameError> {
-        let picked: Result<Vec<Column>, FrameError> =
-            columns.iter().map(|c| self.column(c.as_ref()).cloned()).collect();
+        let picked: Result<Vec<Column>, FrameError> = columns
+            .iter()
+            .map(|c| self.column(c.as_ref()).cloned())
+            .collect();
         let picked = picked?;
-        Ok(Self { inner: DataFrame::new(self.rows(), picked)? })
+        Ok(Self {
+            inner: DataFrame::new(self.rows(), picked)?,
+        })
     }
     /// Appends the rows of another frame with the same columns.
     pub fn append(&mut self, other: &Self) -> Result<(), FrameError> {
@@ -166,7 +189,12 @@ pub fn number_text(value: f64) -> String {
 
 fn preview(names: &[String]) -> String {
     const SHOWN: usize = 8;
-    let mut text = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    let mut text = names
+        .iter()
+        .take(SHOWN)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
     if names.len() > SHOWN {
         text.push_str(&format!(" and {} more", names.len() - SHOWN));
     }
@@ -207,7 +235,10 @@ mod tests {
         assert_eq!(f.rows(), 3);
         let a = f.numbers("a").unwrap();
         assert!(a[0] == 1.0 && a[1].is_nan() && a[2] == 2.5);
-        assert_eq!(f.texts("a").unwrap(), [Some("1".into()), None, Some("2.5".into())]);
+        assert_eq!(
+            f.texts("a").unwrap(),
+            [Some("1".into()), None, Some("2.5".into())]
+        );
         assert_eq!(f.texts("b").unwrap()[2].as_deref(), Some("y"));
         assert!(matches!(f.numbers("b"), Err(FrameError::WrongType { .. })));
         assert!(f.numbers("c").unwrap_err().to_string().contains("`c`"));

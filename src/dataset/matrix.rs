@@ -16,7 +16,11 @@ impl Matrix {
     pub fn from_columns(names: Vec<String>, rows: usize, columns: Vec<Vec<f32>>) -> Self {
         debug_assert_eq!(names.len(), columns.len());
         debug_assert!(columns.iter().all(|c| c.len() == rows));
-        Self { names, rows, data: columns.concat() }
+        Self {
+            names,
+            rows,
+            data: columns.concat(),
+        }
     }
     /// Number of rows.
     pub fn rows(&self) -> usize {
@@ -49,7 +53,11 @@ impl Matrix {
             let column = self.column(feature);
             data.extend(rows.iter().map(|&r| column[r]));
         }
-        Self { names: self.names.clone(), rows: rows.len(), data }
+        Self {
+            names: self.names.clone(),
+            rows: rows.len(),
+            data,
+        }
     }
 }
 

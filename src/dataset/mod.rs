@@ -2,6 +2,8 @@
 
 mod frame;
 mod matrix;
+mod raw_table;
 
 pub use frame::{Frame, FrameError, TestFrame, TrainFrame};
 pub use matrix::{Labels, Matrix};
+pub use raw_table::RawTable;

@@ -203,7 +203,10 @@ impl Default for RunState {
             test_rows: 0,
             features: 0,
             digest: None,
-            stages: StageName::ALL.into_iter().map(StageState::waiting).collect(),
+            stages: StageName::ALL
+                .into_iter()
+                .map(StageState::waiting)
+                .collect(),
             problems: Vec::new(),
             checks: 0,
             drift: Vec::new(),
@@ -271,7 +274,15 @@ impl RunState {
         let at = envelope.at;
         match &envelope.event {
             Event::RunStarted {
-                run_id, by, config_sha256, pid, note, resumed, learners, champion, ..
+                run_id,
+                by,
+                config_sha256,
+                pid,
+                note,
+                resumed,
+                learners,
+                champion,
+                ..
             } => {
                 self.run_id = Some(run_id.clone());
                 self.pid = Some(*pid);
@@ -321,7 +332,12 @@ impl RunState {
                     _ => {}
                 }
             }
-            Event::StageReused { why, artifacts, summary, .. } => {
+            Event::StageReused {
+                why,
+                artifacts,
+                summary,
+                ..
+            } => {
                 self.with_stage(envelope.stage, |s| {
                     s.status = StageStatus::Reused;
                     s.started_at = Some(at);
@@ -331,7 +347,12 @@ impl RunState {
                     s.artifacts.clone_from(artifacts);
                 });
             }
-            Event::StageFinished { verdict, seconds, summary, artifacts } => {
+            Event::StageFinished {
+                verdict,
+                seconds,
+                summary,
+                artifacts,
+            } => {
                 self.with_stage(envelope.stage, |s| {
                     s.status = match verdict {
                         CheckVerdict::Ok | CheckVerdict::Masked => StageStatus::Ok,
@@ -350,7 +371,14 @@ impl RunState {
             }),
             Event::RowsRead { rows, of } => self.rows_read = (*rows, *of),
             Event::DataIngested {
-                source, rows, kept, quarantined, digest, train_rows, test_rows, features,
+                source,
+                rows,
+                kept,
+                quarantined,
+                digest,
+                train_rows,
+                test_rows,
+                features,
             } => {
                 self.source = Some(source.clone());
                 self.rows = *rows;
@@ -361,7 +389,13 @@ impl RunState {
                 self.test_rows = *test_rows;
                 self.features = *features;
             }
-            Event::CheckFinished { check, column, observed, limit, verdict } => {
+            Event::CheckFinished {
+                check,
+                column,
+                observed,
+                limit,
+                verdict,
+            } => {
                 self.checks += 1;
                 if *verdict != CheckVerdict::Ok {
                     self.problems.push((
@@ -373,7 +407,13 @@ impl RunState {
                     ));
                 }
             }
-            Event::DriftMeasured { column, psi, ks, verdict, .. } => {
+            Event::DriftMeasured {
+                column,
+                psi,
+                ks,
+                verdict,
+                ..
+            } => {
                 self.drift.push((column.clone(), *psi, *ks, *verdict));
             }
             Event::FitStarted { learner, phase, of } => {
@@ -384,14 +424,26 @@ impl RunState {
                 l.of = *of;
                 l.started_at.get_or_insert(at);
             }
-            Event::TrainingProgress { learner, phase, round, of } => {
+            Event::TrainingProgress {
+                learner,
+                phase,
+                round,
+                of,
+            } => {
                 self.current_learner = Some(learner.clone());
                 let l = self.learner.entry(learner.clone()).or_default();
                 l.phase = Some(*phase);
                 l.round = *round;
                 l.of = *of;
             }
-            Event::MetricObserved { learner, metric, split, step, value, .. } => {
+            Event::MetricObserved {
+                learner,
+                metric,
+                split,
+                step,
+                value,
+                ..
+            } => {
                 if let Some(value) = value {
                     let l = self.learner.entry(learner.clone()).or_default();
                     let curve = l.curves.entry((metric.clone(), *split)).or_default();
@@ -405,7 +457,12 @@ impl RunState {
                     }
                 }
             }
-            Event::LearnerFinished { learner, params, fit_seconds, cv } => {
+            Event::LearnerFinished {
+                learner,
+                params,
+                fit_seconds,
+                cv,
+            } => {
                 let l = self.learner.entry(learner.clone()).or_default();
                 l.params = Some(params.clone());
                 l.fit_seconds = Some(*fit_seconds);
@@ -414,14 +471,20 @@ impl RunState {
             Event::LearnerFailed { learner, error } => {
                 self.learner.entry(learner.clone()).or_default().error = Some(error.clone());
             }
-            Event::ModelSelected { learner, threshold, reason } => {
+            Event::ModelSelected {
+                learner,
+                threshold,
+                reason,
+            } => {
                 self.selected = Some(learner.clone());
                 self.threshold = *threshold;
                 self.selection_reason = Some(reason.clone());
             }
             Event::TestMeasured(measured) => {
-                self.learner.entry(measured.learner.clone()).or_default().test =
-                    Some(measured.test.clone());
+                self.learner
+                    .entry(measured.learner.clone())
+                    .or_default()
+                    .test = Some(measured.test.clone());
             }
             Event::GateEvaluated(rule) => self.gate_rules.push(rule.clone()),
             Event::GateDecided { verdict, reason } => {
@@ -430,7 +493,12 @@ impl RunState {
             Event::ApprovalRequested { plan_id, version } => {
                 self.plan = Some((plan_id.clone(), version.clone()));
             }
-            Event::ApprovalDecided { decision, by, reason, .. } => {
+            Event::ApprovalDecided {
+                decision,
+                by,
+                reason,
+                ..
+            } => {
                 self.decision = Some((decision.clone(), by.clone(), reason.clone()));
             }
             Event::PushStepFinished { step, .. } => self.push_steps.push(step.clone()),

@@ -66,11 +66,14 @@ impl fmt::Display for StageName {
 impl FromStr for StageName {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        StageName::ALL.into_iter().find(|s| s.as_str() == text).ok_or_else(|| {
-            format!(
-                "`{text}` is not a stage; the stages are {}",
-                StageName::ALL.map(StageName::as_str).join(", ")
-            )
-        })
+        StageName::ALL
+            .into_iter()
+            .find(|s| s.as_str() == text)
+            .ok_or_else(|| {
+                format!(
+                    "`{text}` is not a stage; the stages are {}",
+                    StageName::ALL.map(StageName::as_str).join(", ")
+                )
+            })
     }
 }

@@ -48,7 +48,9 @@ impl From<ModelError> for CommandError {
     fn from(e: ModelError) -> Self {
         match &e {
             ModelError::File { .. } => CommandError::backend(e.to_string()),
-            ModelError::Format { .. } | ModelError::Features(_) => CommandError::data(e.to_string()),
+            ModelError::Format { .. } | ModelError::Features(_) => {
+                CommandError::data(e.to_string())
+            }
             ModelError::Library { .. } => CommandError::internal(e.to_string()),
         }
     }
@@ -83,7 +85,10 @@ impl Model {
     /// [`FitError::Cancelled`] when the control says so; otherwise what the learner reports.
     pub fn fit(spec: &LearnerSpec, request: &FitRequest<'_>) -> Result<Self, FitError> {
         let _ = request;
-        Err(FitError::Library { learner: spec.id().as_str(), reason: "not built yet".into() })
+        Err(FitError::Library {
+            learner: spec.id().as_str(),
+            reason: "not built yet".into(),
+        })
     }
     /// Class probabilities, row-major: `rows * classes` long, each row summing to 1.
     pub fn predict_proba(&self, x: &Matrix) -> Result<Vec<f64>, ModelError> {
@@ -105,6 +110,9 @@ impl Model {
     }
     /// Reads a model file.
     pub fn load(path: &Path) -> Result<Self, ModelError> {
-        Err(ModelError::Format { path: path.display().to_string(), reason: "not built yet".into() })
+        Err(ModelError::Format {
+            path: path.display().to_string(),
+            reason: "not built yet".into(),
+        })
     }
 }

@@ -74,12 +74,15 @@ impl fmt::Display for LearnerId {
 impl FromStr for LearnerId {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        LearnerId::ALL.into_iter().find(|l| l.as_str() == text).ok_or_else(|| {
-            format!(
-                "`{text}` is not a learner; the learners are {}",
-                LearnerId::ALL.map(LearnerId::as_str).join(", ")
-            )
-        })
+        LearnerId::ALL
+            .into_iter()
+            .find(|l| l.as_str() == text)
+            .ok_or_else(|| {
+                format!(
+                    "`{text}` is not a learner; the learners are {}",
+                    LearnerId::ALL.map(LearnerId::as_str).join(", ")
+                )
+            })
     }
 }
 
@@ -122,7 +125,11 @@ pub struct LogisticRegressionParams {
 
 impl Default for LogisticRegressionParams {
     fn default() -> Self {
-        Self { c: 1.0, max_iterations: 1000, tolerance: 1e-4 }
+        Self {
+            c: 1.0,
+            max_iterations: 1000,
+            tolerance: 1e-4,
+        }
     }
 }
 
@@ -202,7 +209,11 @@ pub struct AdaboostParams {
 
 impl Default for AdaboostParams {
     fn default() -> Self {
-        Self { rounds: 50, learning_rate: 1.0, max_depth: 1 }
+        Self {
+            rounds: 50,
+            learning_rate: 1.0,
+            max_depth: 1,
+        }
     }
 }
 
@@ -261,7 +272,10 @@ pub struct LinfaTreeParams {
 
 impl Default for LinfaTreeParams {
     fn default() -> Self {
-        Self { max_depth: 10, max_rows: 20_000 }
+        Self {
+            max_depth: 10,
+            max_rows: 20_000,
+        }
     }
 }
 
@@ -279,7 +293,11 @@ pub struct LinfaLogisticParams {
 
 impl Default for LinfaLogisticParams {
     fn default() -> Self {
-        Self { alpha: 1.0, max_iterations: 100, max_rows: 50_000 }
+        Self {
+            alpha: 1.0,
+            max_iterations: 100,
+            max_rows: 50_000,
+        }
     }
 }
 

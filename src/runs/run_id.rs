@@ -41,12 +41,17 @@ impl FromStr for RunId {
             && parts[0].len() == 8
             && parts[1].len() == 4
             && parts[2].len() == 4
-            && parts[0].bytes().chain(parts[1].bytes()).all(|b| b.is_ascii_digit())
+            && parts[0]
+                .bytes()
+                .chain(parts[1].bytes())
+                .all(|b| b.is_ascii_digit())
             && parts[2].bytes().all(|b| b.is_ascii_hexdigit());
         if well_formed {
             Ok(Self(text.to_owned()))
         } else {
-            Err(format!("`{text}` is not a run id (expected YYYYMMDD-HHMM-xxxx)"))
+            Err(format!(
+                "`{text}` is not a run id (expected YYYYMMDD-HHMM-xxxx)"
+            ))
         }
     }
 }

@@ -81,7 +81,10 @@ impl ColumnSpec {
     pub fn answers_to(&self, header: &str) -> bool {
         let header = header.trim();
         self.name.trim().eq_ignore_ascii_case(header)
-            || self.aliases.iter().any(|a| a.trim().eq_ignore_ascii_case(header))
+            || self
+                .aliases
+                .iter()
+                .any(|a| a.trim().eq_ignore_ascii_case(header))
     }
 }
 

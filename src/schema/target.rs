@@ -60,7 +60,9 @@ impl Target {
         let value = value.strip_suffix('.').unwrap_or(value);
         let among = |list: &[String]| list.iter().any(|v| v.eq_ignore_ascii_case(value));
         match &self.mapping {
-            ClassMapping::Binary { negative, positive, .. } => {
+            ClassMapping::Binary {
+                negative, positive, ..
+            } => {
                 if among(positive) {
                     Some(1)
                 } else if among(negative) {
@@ -77,9 +79,10 @@ impl Target {
                 let class = map.get(&value.to_lowercase())?;
                 order.iter().position(|c| c == class).map(|i| i as u32)
             }
-            ClassMapping::Identity { order } => {
-                order.iter().position(|c| c.eq_ignore_ascii_case(value)).map(|i| i as u32)
-            }
+            ClassMapping::Identity { order } => order
+                .iter()
+                .position(|c| c.eq_ignore_ascii_case(value))
+                .map(|i| i as u32),
         }
     }
     /// Whether there are exactly two classes.
