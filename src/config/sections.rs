@@ -284,7 +284,6 @@ pub struct RareCategories {
     pub max_categories: u64,
 }
 
-
 /// How features are scaled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -6,7 +6,7 @@ use super::data_ingestion::DataIngestionArtifact;
 use super::model_trainer::ModelTrainerArtifact;
 use super::{StageContext, StageOutput};
 use crate::error::CommandError;
-use crate::events::GateVerdict;
+use crate::events::{GateVerdict, RuleResult};
 use crate::storage::Champion;
 
 /// The artifact of the stage.
@@ -16,6 +16,9 @@ pub struct ModelEvaluationArtifact {
     pub verdict: GateVerdict,
     /// F1 of the selected model on the test split.
     pub f1: Option<f64>,
+    /// The gate's rules and what came of them.
+    #[serde(default)]
+    pub rules: Vec<RuleResult>,
     /// The champion it was compared with.
     pub champion: Option<String>,
 }

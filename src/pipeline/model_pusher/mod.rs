@@ -1,4 +1,17 @@
 //! Plans the push, executes an approved plan, rolls back.
+//!
+//! The stage only plans. A push happens by decision: plan -> approve (journalled) -> check that
+//! nothing has changed -> keep the version -> exchange `final_model/` -> journal the receipt.
+//! Every step can be repeated, so a crash between any two is finished by the next decision.
+
+mod decide;
+mod plan;
+mod push;
+mod rollback;
+
+pub use decide::{PendingPlan, PlanStatus, Receipt, approve, pending, plan_status, reject};
+pub use plan::{PlanEvidence, PushPlan, find_plan, plan_of_run, plans};
+pub use rollback::rollback;
 
 use serde::{Deserialize, Serialize};
 
@@ -6,6 +19,7 @@ use super::model_evaluation::ModelEvaluationArtifact;
 use super::model_trainer::ModelTrainerArtifact;
 use super::{StageContext, StageOutput};
 use crate::error::CommandError;
+use crate::events::{CheckVerdict, Event, GateVerdict, StageName};
 
 /// The artifact of the stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,12 +28,35 @@ pub struct ModelPusherArtifact {
     pub plan_id: Option<String>,
 }
 
-/// Runs the stage.
+/// Runs the stage: writes `plan.json` when the gate accepted, pushes nothing.
 pub fn run(
     ctx: &StageContext<'_>,
-    _trainer: &ModelTrainerArtifact,
-    _evaluation: &ModelEvaluationArtifact,
+    trainer: &ModelTrainerArtifact,
+    evaluation: &ModelEvaluationArtifact,
 ) -> Result<StageOutput<ModelPusherArtifact>, CommandError> {
-    let _ = ctx;
-    Err(CommandError::internal("model_pusher is not built yet"))
+    if evaluation.verdict != GateVerdict::Accept {
+        return Ok(StageOutput {
+            artifact: ModelPusherArtifact { plan_id: None },
+            verdict: CheckVerdict::Ok,
+            summary: "no plan: the gate did not accept".to_owned(),
+        });
+    }
+    let plan = plan::make(ctx, trainer, evaluation)?;
+    ctx.recorder.record(
+        StageName::ModelPusher,
+        Event::ApprovalRequested {
+            plan_id: plan.plan_id.clone(),
+            version: plan.version.clone(),
+        },
+    );
+    Ok(StageOutput {
+        summary: format!(
+            "plan {} waits for approval as {}",
+            plan.plan_id, plan.version
+        ),
+        artifact: ModelPusherArtifact {
+            plan_id: Some(plan.plan_id),
+        },
+        verdict: CheckVerdict::Ok,
+    })
 }

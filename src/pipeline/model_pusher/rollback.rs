@@ -1,0 +1,111 @@
+//! Putting a former champion back, by the same machinery as a push.
+
+use super::decide::{Receipt, check_reason};
+use super::push;
+use crate::approval::{Decision, Evidence, Journal, JournalRecord, PolicyError, Subject};
+use crate::config::Config;
+use crate::error::CommandError;
+use crate::events::Actor;
+use crate::storage;
+use crate::workspace::Workspace;
+
+/// Puts `version` back in production; without one, the newest version older than the champion.
+///
+/// A rollback restores what was approved before, so it needs one person of the approvers' list
+/// and no second approval.
+pub fn rollback(
+    workspace: &Workspace,
+    config: &Config,
+    version: Option<&str>,
+    by: Actor,
+    reason: &str,
+) -> Result<Receipt, CommandError> {
+    check_reason(reason)?;
+    let approvers = &config.approval.approvers;
+    if !approvers.is_empty() && !approvers.contains(&by.name) {
+        return Err(PolicyError::NotAnApprover {
+            name: by.name,
+            allowed: approvers.clone(),
+        }
+        .into());
+    }
+    let mut journal = Journal::open(workspace)?;
+    let mut lines = push::finish_interrupted(workspace, &mut journal)?;
+    let present = Journal::in_production(journal.records())
+        .map(|r| r.subject.version.clone())
+        .ok_or_else(|| {
+            CommandError::not_found("nothing has ever been pushed, there is no former champion")
+        })?;
+    let kept = storage::versions(workspace)?;
+    let target = match version {
+        Some(version) => version.to_owned(),
+        None => kept
+            .iter()
+            .take_while(|v| **v != present)
+            .last()
+            .cloned()
+            .ok_or_else(|| {
+                CommandError::not_found(format!("there is no champion older than {present}"))
+                    .hint(format!("Name a version: {}.", kept.join(", ")))
+            })?,
+    };
+    if target == present {
+        return Err(CommandError::refused(format!(
+            "{target} is in production already"
+        )));
+    }
+    let former = storage::load_version(workspace, &target)?;
+    let subject = Subject {
+        plan_id: None,
+        run_id: former.manifest.run_id.clone(),
+        version: target.clone(),
+        model_sha256: former
+            .manifest
+            .files
+            .get(storage::MODEL_FILE)
+            .cloned()
+            .unwrap_or_default(),
+        preprocessor_sha256: former
+            .manifest
+            .files
+            .get(storage::PREPROCESSOR_FILE)
+            .cloned()
+            .unwrap_or_default(),
+        data_digest: former.manifest.data_digest.clone(),
+        champion_before: Some(present),
+    };
+    let evidence = Evidence {
+        f1: former.manifest.f1,
+        ..Evidence::default()
+    };
+    let order = journal
+        .append(Decision::Rollback, by, reason, subject, evidence)?
+        .clone();
+    lines.extend(execute(workspace, &mut journal, &order)?);
+    Ok(Receipt {
+        pushed: true,
+        version: target,
+        lines,
+    })
+}
+
+/// Executes an ordered rollback; it may have been done before.
+pub(super) fn execute(
+    workspace: &Workspace,
+    journal: &mut Journal,
+    order: &JournalRecord,
+) -> Result<Vec<String>, CommandError> {
+    let version = &order.subject.version;
+    storage::put_in_production(workspace, version)?;
+    let record = journal.append(
+        Decision::RolledBack,
+        order.by.clone(),
+        &order.reason,
+        order.subject.clone(),
+        order.evidence.clone(),
+    )?;
+    Ok(vec![
+        format!("final_model/ is {version} again"),
+        format!("receipt journalled as record {}", record.seq),
+    ])
+}
