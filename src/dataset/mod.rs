@@ -4,6 +4,6 @@ mod frame;
 mod matrix;
 mod raw_table;
 
-pub use frame::{Frame, FrameError, TestFrame, TrainFrame};
+pub use frame::{Frame, FrameError, TestFrame, TrainFrame, number_text};
 pub use matrix::{Labels, Matrix};
 pub use raw_table::RawTable;

@@ -113,6 +113,25 @@ impl Schema {
     pub fn column(&self, name: &str) -> Option<&ColumnSpec> {
         self.columns.iter().find(|c| c.name == name)
     }
+    /// The column that answers to this name, exactly or by an alias, case folded.
+    pub fn find(&self, name: &str) -> Option<&ColumnSpec> {
+        self.column(name)
+            .or_else(|| self.columns.iter().find(|c| c.answers_to(name)))
+    }
+    /// The same columns with another target: its column becomes the label, the former label is
+    /// ignored, for it would give the new one away.
+    #[must_use]
+    pub fn with_target(mut self, target: Target) -> Self {
+        for column in &mut self.columns {
+            if column.name == target.column {
+                column.role = Role::Label;
+            } else if column.role == Role::Label {
+                column.role = Role::Ignored;
+            }
+        }
+        self.target = target;
+        self
+    }
     /// The feature columns in order.
     pub fn features(&self) -> impl Iterator<Item = &ColumnSpec> {
         self.columns.iter().filter(|c| c.role == Role::Feature)

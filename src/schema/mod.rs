@@ -3,7 +3,21 @@
 //! A schema is data: it can be written to a file, compared and hashed. It never reads rows.
 
 mod column;
+mod diff;
+mod file;
+mod infer;
+mod labels;
+mod presets;
+mod resolve;
+mod suggest;
 mod target;
 
 pub use column::{ColumnKind, ColumnSpec, Role, Schema};
+pub use diff::{ColumnChange, SchemaDiff, diff};
+pub use file::{SchemaError, named, read_file, write_file};
+pub use infer::{Inferred, infer};
+pub use labels::{fill_classes, labels};
+pub use presets::{PRESETS, preset, preset_target, target_names};
+pub use resolve::resolve;
+pub use suggest::nearest;
 pub use target::{ClassMapping, Target};
