@@ -15,6 +15,7 @@ pub mod dataset;
 pub mod drift;
 pub mod error;
 pub mod events;
+pub mod exact_json;
 pub mod files;
 pub mod hash;
 pub mod learners;

@@ -207,11 +207,21 @@ pub struct TrainFrame(pub Frame);
 
 /// The test part of a split. Nothing can be fitted on it.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0308
 /// # use netsec::dataset::TestFrame;
 /// # use netsec::pipeline::data_transformation::{Preprocessor, TransformationPlan};
 /// fn cheat(test: &TestFrame, plan: &TransformationPlan) {
 ///     let _ = Preprocessor::fit(test, plan);
+/// }
+/// ```
+///
+/// The same with the train part compiles, so what fails above is the type and nothing else:
+///
+/// ```
+/// # use netsec::dataset::TrainFrame;
+/// # use netsec::pipeline::data_transformation::{Preprocessor, TransformationPlan};
+/// fn honest(train: &TrainFrame, plan: &TransformationPlan) {
+///     let _ = Preprocessor::fit(train, plan);
 /// }
 /// ```
 #[derive(Clone, Debug)]

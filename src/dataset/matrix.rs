@@ -22,6 +22,14 @@ impl Matrix {
             data: columns.concat(),
         }
     }
+    /// Wraps values that already lie column-major, `rows * names` of them.
+    ///
+    /// # Panics
+    /// Never in release of correct callers: debug builds assert the length.
+    pub fn from_data(names: Vec<String>, rows: usize, data: Vec<f32>) -> Self {
+        debug_assert_eq!(data.len(), rows * names.len());
+        Self { names, rows, data }
+    }
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.rows
