@@ -25,5 +25,6 @@ pub mod runs;
 pub mod schema;
 pub mod source;
 pub mod storage;
+pub mod text;
 pub mod worker;
 pub mod workspace;

@@ -4,6 +4,9 @@
 //! a test or a tracking server learns about a run, it learns from this log.
 
 mod event;
+mod follow;
+mod reader;
+mod recorder;
 mod run_state;
 mod stage_name;
 
@@ -11,5 +14,11 @@ pub use event::{
     Actor, ArtifactRef, CheckVerdict, ControlCommand, DriftVerdict, Envelope, Event, FitPhase,
     GateVerdict, LearnerTest, Outcome, RuleResult, Split, Summary,
 };
+pub use follow::{FollowStop, LogFollower};
+pub use reader::{Damage, LogReader, ReadLine};
+pub use recorder::{LogRecorder, RecordError};
 pub use run_state::{LearnerState, RunState, StageState, StageStatus};
 pub use stage_name::StageName;
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -266,8 +266,9 @@ impl RunState {
 
     /// Takes one event in.
     pub fn apply(&mut self, envelope: &Envelope) {
-        if envelope.seq > self.last_seq + 1 {
-            self.damage.push(self.last_seq + 1);
+        let expected = self.last_seq.saturating_add(1);
+        if envelope.seq > expected {
+            self.damage.push(expected);
         }
         self.last_seq = self.last_seq.max(envelope.seq);
         self.last_event_at = Some(envelope.at);
@@ -308,29 +309,16 @@ impl RunState {
                 }
             }
             Event::StageStarted { why } => {
-                let name = envelope.stage;
-                self.with_stage(name, |s| {
-                    *s = StageState::waiting(s.name);
+                self.forget_from(envelope.stage);
+                if envelope.stage.is_some_and(|s| s <= StageName::ModelTrainer) {
+                    self.learner.clear();
+                    self.current_learner = None;
+                }
+                self.with_stage(envelope.stage, |s| {
                     s.status = StageStatus::Running;
                     s.started_at = Some(at);
                     s.why.clone_from(why);
                 });
-                match name {
-                    Some(StageName::DataValidation) => {
-                        self.problems.clear();
-                        self.drift.clear();
-                        self.checks = 0;
-                    }
-                    Some(StageName::ModelTrainer) => {
-                        self.learner.clear();
-                        self.selected = None;
-                    }
-                    Some(StageName::ModelEvaluation) => {
-                        self.gate_rules.clear();
-                        self.gate = None;
-                    }
-                    _ => {}
-                }
             }
             Event::StageReused {
                 why,
@@ -338,6 +326,9 @@ impl RunState {
                 summary,
                 ..
             } => {
+                // What the stage had to say is recorded again after this event. Curves are not,
+                // so those of an earlier attempt of this run stay.
+                self.forget_from(envelope.stage);
                 self.with_stage(envelope.stage, |s| {
                     s.status = StageStatus::Reused;
                     s.started_at = Some(at);
@@ -423,6 +414,8 @@ impl RunState {
                 l.round = 0;
                 l.of = *of;
                 l.started_at.get_or_insert(at);
+                // A curve is about one fit: steps begin at 1 again.
+                l.curves.clear();
             }
             Event::TrainingProgress {
                 learner,
@@ -506,21 +499,67 @@ impl RunState {
             Event::ControlReceived { command, by } => {
                 self.controls.push((*command, by.clone()));
             }
-            Event::Warning { code, text } => self.warnings.push((code.clone(), text.clone())),
+            Event::Warning { code, text } => {
+                // A resumed run says again what its reused stages had said.
+                let warning = (code.clone(), text.clone());
+                if !self.warnings.contains(&warning) {
+                    self.warnings.push(warning);
+                }
+            }
             Event::RunFinished { outcome, error } => {
                 self.outcome = *outcome;
                 self.finished_at = Some(at);
                 self.error.clone_from(error);
-                if *outcome == Outcome::Cancelled {
-                    for stage in &mut self.stages {
-                        if stage.status == StageStatus::Running {
-                            stage.status = StageStatus::Cancelled;
-                            stage.seconds = stage.started_at.map(|t| seconds_between(t, at));
-                        }
+                let left_open = match outcome {
+                    Outcome::Cancelled => StageStatus::Cancelled,
+                    _ => StageStatus::Failed,
+                };
+                for stage in &mut self.stages {
+                    if stage.status == StageStatus::Running {
+                        stage.status = left_open;
+                        stage.seconds = stage.started_at.map(|t| seconds_between(t, at));
                     }
                 }
             }
             Event::Unknown => {}
+        }
+    }
+
+    /// Forgets what a stage and all after it said: they will say it again. Learners are kept but
+    /// for their test figures, which belong to the evaluation.
+    fn forget_from(&mut self, stage: Option<StageName>) {
+        let Some(first) = stage else { return };
+        for later in StageName::ALL.into_iter().filter(|s| *s >= first) {
+            self.stages[later as usize] = StageState::waiting(later);
+            match later {
+                StageName::DataIngestion => {
+                    self.source = None;
+                    self.rows_read = (0, None);
+                }
+                StageName::DataValidation => {
+                    self.problems.clear();
+                    self.drift.clear();
+                    self.checks = 0;
+                }
+                StageName::DataTransformation => {}
+                StageName::ModelTrainer => {
+                    self.selected = None;
+                    self.threshold = None;
+                    self.selection_reason = None;
+                }
+                StageName::ModelEvaluation => {
+                    for learner in self.learner.values_mut() {
+                        learner.test = None;
+                    }
+                    self.gate_rules.clear();
+                    self.gate = None;
+                }
+                StageName::ModelPusher => {
+                    self.plan = None;
+                    self.decision = None;
+                    self.push_steps.clear();
+                }
+            }
         }
     }
 
@@ -534,3 +573,7 @@ impl RunState {
 fn seconds_between(from: DateTime<Utc>, to: DateTime<Utc>) -> f64 {
     (to - from).num_milliseconds() as f64 / 1000.0
 }
+
+#[cfg(test)]
+#[path = "run_state_tests.rs"]
+mod tests;
