@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::histogram_tree::{AdaboostModel, DecisionTreeModel, RandomForestModel};
 use super::{FitError, FitRequest, LearnerId, LearnerSpec};
 use crate::dataset::Matrix;
 use crate::error::CommandError;
@@ -76,6 +77,12 @@ pub enum ModelBody {
     /// Predicts the class shares of the train rows; a floor to compare with, and the body of a
     /// learner that saw one class only.
     Prior(Vec<f64>),
+    /// One tree.
+    DecisionTree(DecisionTreeModel),
+    /// A forest.
+    RandomForest(RandomForestModel),
+    /// Boosted stumps.
+    Adaboost(AdaboostModel),
 }
 
 impl Model {
@@ -84,16 +91,42 @@ impl Model {
     /// # Errors
     /// [`FitError::Cancelled`] when the control says so; otherwise what the learner reports.
     pub fn fit(spec: &LearnerSpec, request: &FitRequest<'_>) -> Result<Self, FitError> {
-        let _ = request;
-        Err(FitError::Library {
-            learner: spec.id().as_str(),
-            reason: "not built yet".into(),
+        let body = match spec {
+            LearnerSpec::DecisionTree(p) => {
+                ModelBody::DecisionTree(DecisionTreeModel::fit(p, request)?)
+            }
+            LearnerSpec::RandomForest(p) => {
+                ModelBody::RandomForest(RandomForestModel::fit(p, request)?)
+            }
+            LearnerSpec::Adaboost(p) => ModelBody::Adaboost(AdaboostModel::fit(p, request)?),
+            _ => {
+                return Err(FitError::Library {
+                    learner: spec.id().as_str(),
+                    reason: "not built yet".into(),
+                });
+            }
+        };
+        Ok(Self {
+            learner: spec.id(),
+            classes: request.y.classes.clone(),
+            features: request.x.names().to_vec(),
+            body,
         })
     }
     /// Class probabilities, row-major: `rows * classes` long, each row summing to 1.
     pub fn predict_proba(&self, x: &Matrix) -> Result<Vec<f64>, ModelError> {
+        if x.names() != self.features {
+            return Err(ModelError::Features(format!(
+                "{} of them, not the {} given, or in another order",
+                self.features.len(),
+                x.features()
+            )));
+        }
         match &self.body {
             ModelBody::Prior(shares) => Ok(shares.repeat(x.rows())),
+            ModelBody::DecisionTree(tree) => Ok(tree.predict_proba(x)),
+            ModelBody::RandomForest(forest) => Ok(forest.predict_proba(x)),
+            ModelBody::Adaboost(ensemble) => Ok(ensemble.predict_proba(x)),
         }
     }
     /// Importance of each feature, in the order of `features`, summing to 1 (or all 0).
@@ -101,7 +134,12 @@ impl Model {
     /// Trees: mean decrease in impurity; XGBoost: total gain; linear: mean |coefficient| on
     /// standardised features.
     pub fn importances(&self) -> Vec<f64> {
-        vec![0.0; self.features.len()]
+        match &self.body {
+            ModelBody::Prior(_) => vec![0.0; self.features.len()],
+            ModelBody::DecisionTree(tree) => tree.importances().to_vec(),
+            ModelBody::RandomForest(forest) => forest.importances().to_vec(),
+            ModelBody::Adaboost(ensemble) => ensemble.importances().to_vec(),
+        }
     }
     /// Writes the model file; the bytes depend on the model alone.
     pub fn save(&self, path: &Path) -> Result<(), ModelError> {

@@ -1,0 +1,1 @@
+//! Behaviour of the three learners on small made-up data.
