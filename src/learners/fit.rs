@@ -114,6 +114,72 @@ pub struct FitRequest<'a> {
     pub progress: &'a ProgressSink<'a>,
 }
 
+impl FitRequest<'_> {
+    /// Checks what every learner relies on, so that none has to look again: rows and features
+    /// exist, lengths agree, codes name classes, at least two classes have rows, weights are
+    /// finite, not negative and not all zero, watched rows have the same features.
+    ///
+    /// # Errors
+    /// [`FitError::Data`] with the first thing that is wrong.
+    pub fn check(&self, learner: &'static str) -> Result<(), FitError> {
+        match self.first_problem() {
+            None => Ok(()),
+            Some(reason) => Err(FitError::Data { learner, reason }),
+        }
+    }
+
+    fn first_problem(&self) -> Option<String> {
+        let (rows, classes) = (self.x.rows(), self.y.classes.len());
+        if rows == 0 {
+            return Some("there are no rows".into());
+        }
+        if self.x.features() == 0 {
+            return Some("there are no features".into());
+        }
+        if self.y.rows() != rows {
+            return Some(format!("{rows} rows, but {} labels", self.y.rows()));
+        }
+        if let Some(code) = self.y.codes.iter().find(|c| **c as usize >= classes) {
+            return Some(format!("a row has class {code} of {classes}"));
+        }
+        let counts = self.y.counts();
+        if counts.iter().filter(|n| **n > 0).count() < 2 {
+            let only = counts.iter().position(|n| *n > 0).unwrap_or(0);
+            return Some(format!(
+                "all {rows} rows have the label `{}`; at least two classes need rows",
+                self.y.classes[only]
+            ));
+        }
+        let lists = [
+            ("row", &self.weights.rows, rows),
+            ("class", &self.weights.classes, classes),
+        ];
+        for (of, list, length) in lists {
+            let Some(list) = list else { continue };
+            if list.len() != length {
+                return Some(format!("{} {of} weights for {length}", list.len()));
+            }
+            if let Some(bad) = list.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
+                return Some(format!("a {of} weight is {bad}; it must be at least 0"));
+            }
+        }
+        if let Some(weights) = self.weights.effective(self.y)
+            && weights.iter().all(|w| *w == 0.0)
+        {
+            return Some("every row has weight 0".into());
+        }
+        if let Some((x, y)) = self.watch {
+            if x.names() != self.x.names() {
+                return Some("the watched rows have other features".into());
+            }
+            if x.rows() != y.rows() || y.classes != self.y.classes {
+                return Some("the watched rows have other labels".into());
+            }
+        }
+        None
+    }
+}
+
 /// Why a fit gave no model.
 #[derive(Debug, Error)]
 pub enum FitError {

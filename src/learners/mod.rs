@@ -6,10 +6,16 @@
 
 mod fit;
 pub mod histogram_tree;
+mod json_number;
 pub mod linfa_baselines;
 pub mod logistic_regression;
 mod model;
+#[cfg(test)]
+mod model_tests;
+#[cfg(test)]
+mod oracle_tests;
 mod params;
+mod scaling;
 #[cfg(feature = "xgboost")]
 pub mod xgboost;
 

@@ -48,7 +48,7 @@ impl LearnerId {
         LearnerId::Xgboost,
     ];
     /// The id as text.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             LearnerId::LogisticRegression => "logistic_regression",
             LearnerId::DecisionTree => "decision_tree",

@@ -14,6 +14,7 @@ use super::random_forest::row_major;
 use super::seeds::TreeRng;
 use super::tree::{Tree, TreeFile, Values, top_class};
 use crate::dataset::Matrix;
+use crate::learners::json_number::{json_exact, json_exact_all};
 use crate::learners::{AdaboostParams, Criterion, FitError, FitRequest, Progress, StopRequest};
 
 const LEARNER: &str = "adaboost";
@@ -181,7 +182,9 @@ impl AdaboostModel {
             let weight = if perfect {
                 1.0
             } else {
-                params.learning_rate * (((1.0 - error) / error).ln() + (kinds - 1.0).ln())
+                json_exact(
+                    params.learning_rate * (((1.0 - error) / error).ln() + (kinds - 1.0).ln()),
+                )
             };
             curves.add(request, &grown.tree, weight);
             for (sum, gain) in model.importances.iter_mut().zip(&grown.importances) {
@@ -209,6 +212,7 @@ impl AdaboostModel {
             normalise(&mut weights);
         }
         normalise(&mut model.importances);
+        json_exact_all(&mut model.importances);
         Ok(model)
     }
     /// Number of features and classes.

@@ -10,6 +10,7 @@ use super::seeds::TreeRng;
 use super::split::Item;
 use super::tree::{Tree, TreeFile, Values};
 use crate::dataset::Matrix;
+use crate::learners::json_number::json_exact_all;
 use crate::learners::{DecisionTreeParams, FitError, FitRequest, Progress};
 
 const LEARNER: &str = "decision_tree";
@@ -121,7 +122,10 @@ impl DecisionTreeModel {
         };
         let beat = || report(0, Vec::new());
         let codes = &request.y.codes;
-        let Grown { tree, importances } = match &weights {
+        let Grown {
+            tree,
+            mut importances,
+        } = match &weights {
             None => {
                 let items = plain_items(codes);
                 grow(&x, items, classes, growth, rng, request.control, beat)?
@@ -136,6 +140,7 @@ impl DecisionTreeModel {
             votes.figures()
         });
         report(1, valid);
+        json_exact_all(&mut importances);
         Ok(Self {
             features,
             classes,

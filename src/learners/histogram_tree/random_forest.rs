@@ -17,6 +17,7 @@ use super::seeds::TreeRng;
 use super::split::Item;
 use super::tree::{Tree, TreeFile, Values};
 use crate::dataset::Matrix;
+use crate::learners::json_number::json_exact_all;
 use crate::learners::{FitError, FitRequest, Progress, RandomForestParams, StopRequest};
 
 const LEARNER: &str = "random_forest";
@@ -199,6 +200,7 @@ impl RandomForestModel {
             }
         }
         normalise(&mut importances);
+        json_exact_all(&mut importances);
         Ok(Self {
             features,
             classes,

@@ -1,1 +1,0 @@
-//! Softmax regression by L-BFGS.
