@@ -1,11 +1,25 @@
 //! Checks the snapshot and measures drift against the champion's.
+//!
+//! A check is a [`Rule`] over tallies that merge; [`check_table`] runs all of them over a table,
+//! [`check_split`] those over train and test. The stage prints nothing: it writes
+//! `validation.json` and `drift.json`, records an event a finding, and stops the run with a data
+//! error when a check of severity `stop` fails.
+
+mod check;
+mod junit;
+mod leakage;
+mod report;
+mod rule;
+mod stage;
+mod tally;
 
 use serde::{Deserialize, Serialize};
 
-use super::data_ingestion::DataIngestionArtifact;
-use super::{StageContext, StageOutput};
-use crate::error::CommandError;
-use crate::storage::Champion;
+pub use check::{check_split, check_table};
+pub use junit::junit_xml;
+pub use report::{CheckResult, Example, Figure, ValidationReport};
+pub use rule::{Rule, check_config};
+pub use stage::{refusal, run};
 
 /// The artifact of the stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,12 +32,5 @@ pub struct DataValidationArtifact {
     pub drifted: Option<u64>,
 }
 
-/// Runs the stage.
-pub fn run(
-    ctx: &StageContext<'_>,
-    _ingestion: &DataIngestionArtifact,
-    _champion: Option<&Champion>,
-) -> Result<StageOutput<DataValidationArtifact>, CommandError> {
-    let _ = ctx;
-    Err(CommandError::internal("data_validation is not built yet"))
-}
+#[cfg(test)]
+mod tests;

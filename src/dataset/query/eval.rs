@@ -1,0 +1,201 @@
+//! Evaluates a condition on a frame, column by column.
+
+use std::cmp::Ordering;
+
+use super::{Comparison, Condition, QueryError, Word};
+use crate::dataset::{Frame, FrameError};
+use crate::schema::nearest;
+
+pub(super) fn mask(
+    condition: &Condition,
+    frame: &Frame,
+    text: &str,
+) -> Result<Vec<bool>, QueryError> {
+    let on = On { frame, text };
+    match condition {
+        Condition::Compare {
+            column,
+            comparison,
+            value,
+        } => on.compare(column, *comparison, value),
+        Condition::In { column, values } => on.among(column, values),
+        Condition::Missing { column } => on.missing(column),
+        Condition::Not(inner) => {
+            let mut rows = mask(inner, frame, text)?;
+            rows.iter_mut().for_each(|r| *r = !*r);
+            Ok(rows)
+        }
+        Condition::And(a, b) => join(mask(a, frame, text)?, &mask(b, frame, text)?, |x, y| x && y),
+        Condition::Or(a, b) => join(mask(a, frame, text)?, &mask(b, frame, text)?, |x, y| x || y),
+    }
+}
+
+fn join(
+    mut a: Vec<bool>,
+    b: &[bool],
+    with: impl Fn(bool, bool) -> bool,
+) -> Result<Vec<bool>, QueryError> {
+    for (x, y) in a.iter_mut().zip(b) {
+        *x = with(*x, *y);
+    }
+    Ok(a)
+}
+
+struct On<'a> {
+    frame: &'a Frame,
+    text: &'a str,
+}
+
+impl On<'_> {
+    /// The column's name in the frame: as written, else without regard to case and blanks.
+    fn name(&self, column: &Word) -> Result<String, QueryError> {
+        if self.frame.has(&column.text) {
+            return Ok(column.text.clone());
+        }
+        let names = self.frame.names();
+        let wanted = column.text.trim();
+        if let Some(name) = names.iter().find(|n| n.trim().eq_ignore_ascii_case(wanted)) {
+            return Ok(name.clone());
+        }
+        let near = nearest(wanted, names.iter().map(String::as_str));
+        Err(self.wrong(
+            column,
+            format!("there is no column `{wanted}`"),
+            Some(match near {
+                Some(name) => format!("Did you mean `{name}`?"),
+                None => format!("The columns are {}.", listed(&names)),
+            }),
+        ))
+    }
+
+    fn wrong(&self, at: &Word, message: String, suggestion: Option<String>) -> QueryError {
+        QueryError {
+            position: at.position,
+            message,
+            suggestion,
+            text: self.text.to_owned(),
+        }
+    }
+
+    fn engine(&self, at: &Word, e: &FrameError) -> QueryError {
+        self.wrong(at, e.to_string(), None)
+    }
+
+    fn is_numeric(&self, column: &Word, name: &str) -> Result<bool, QueryError> {
+        self.frame
+            .is_numeric(name)
+            .map_err(|e| self.engine(column, &e))
+    }
+
+    fn number(&self, column: &str, value: &Word) -> Result<f64, QueryError> {
+        value.text.trim().parse().map_err(|_| {
+            self.wrong(
+                value,
+                format!(
+                    "column `{column}` holds numbers and `{}` is none",
+                    value.text
+                ),
+                Some("Compare with a number, or use `~` to search its digits.".to_owned()),
+            )
+        })
+    }
+
+    fn numbers(&self, column: &Word, name: &str) -> Result<Vec<f64>, QueryError> {
+        self.frame
+            .numbers(name)
+            .map_err(|e| self.engine(column, &e))
+    }
+
+    fn texts(&self, column: &Word, name: &str) -> Result<Vec<Option<String>>, QueryError> {
+        self.frame.texts(name).map_err(|e| self.engine(column, &e))
+    }
+
+    fn compare(
+        &self,
+        column: &Word,
+        comparison: Comparison,
+        value: &Word,
+    ) -> Result<Vec<bool>, QueryError> {
+        let name = self.name(column)?;
+        if comparison == Comparison::Contains {
+            let wanted = value.text.to_lowercase();
+            let contains =
+                |t: Option<String>| t.is_some_and(|t| t.to_lowercase().contains(&wanted));
+            let texts = self.texts(column, &name)?;
+            return Ok(texts.into_iter().map(contains).collect());
+        }
+        if self.is_numeric(column, &name)? {
+            let wanted = self.number(&name, value)?;
+            let numbers = self.numbers(column, &name)?;
+            // A missing number is NaN, which partial_cmp does not order: no comparison holds.
+            return Ok(numbers
+                .iter()
+                .map(|n| n.partial_cmp(&wanted).is_some_and(|o| holds(comparison, o)))
+                .collect());
+        }
+        let texts = self.texts(column, &name)?;
+        Ok(texts
+            .iter()
+            .map(|t| {
+                t.as_deref()
+                    .is_some_and(|t| holds(comparison, t.cmp(value.text.as_str())))
+            })
+            .collect())
+    }
+
+    fn among(&self, column: &Word, values: &[Word]) -> Result<Vec<bool>, QueryError> {
+        let name = self.name(column)?;
+        if self.is_numeric(column, &name)? {
+            let wanted: Result<Vec<f64>, QueryError> =
+                values.iter().map(|v| self.number(&name, v)).collect();
+            let wanted = wanted?;
+            let numbers = self.numbers(column, &name)?;
+            return Ok(numbers.iter().map(|n| wanted.contains(n)).collect());
+        }
+        let texts = self.texts(column, &name)?;
+        Ok(texts
+            .iter()
+            .map(|t| {
+                t.as_ref()
+                    .is_some_and(|t| values.iter().any(|v| v.text == *t))
+            })
+            .collect())
+    }
+
+    fn missing(&self, column: &Word) -> Result<Vec<bool>, QueryError> {
+        let name = self.name(column)?;
+        if self.is_numeric(column, &name)? {
+            let numbers = self.numbers(column, &name)?;
+            return Ok(numbers.iter().map(|n| n.is_nan()).collect());
+        }
+        let texts = self.texts(column, &name)?;
+        Ok(texts.iter().map(Option::is_none).collect())
+    }
+}
+
+fn holds(comparison: Comparison, order: Ordering) -> bool {
+    match comparison {
+        Comparison::Equal => order.is_eq(),
+        Comparison::NotEqual => order.is_ne(),
+        Comparison::Less => order.is_lt(),
+        Comparison::LessOrEqual => order.is_le(),
+        Comparison::Greater => order.is_gt(),
+        Comparison::GreaterOrEqual => order.is_ge(),
+        // Decided before, on texts.
+        Comparison::Contains => false,
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let mut text = names
+        .iter()
+        .take(SHOWN)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    if names.len() > SHOWN {
+        text.push_str(&format!(" and {} more", names.len() - SHOWN));
+    }
+    text
+}
