@@ -148,6 +148,29 @@ impl Frame {
         let cast = series.cast(&DataType::String)?;
         Ok(cast.str()?.iter().map(|v| v.map(str::to_owned)).collect())
     }
+    /// Hands every cell of a column to `visit` as text, with its row; [`Frame::texts`] without a
+    /// copy of a text column.
+    pub fn visit_texts(
+        &self,
+        column: &str,
+        mut visit: impl FnMut(usize, Option<&str>),
+    ) -> Result<(), FrameError> {
+        let series = self.column(column)?.as_materialized_series();
+        match series.dtype() {
+            DataType::String => {
+                for (row, cell) in series.str()?.iter().enumerate() {
+                    visit(row, cell);
+                }
+            }
+            DataType::Null => (0..self.rows()).for_each(|row| visit(row, None)),
+            _ => {
+                for (row, cell) in self.texts(column)?.iter().enumerate() {
+                    visit(row, cell.as_deref());
+                }
+            }
+        }
+        Ok(())
+    }
     /// The rows at `rows`, in that order.
     pub fn take(&self, rows: &[usize]) -> Result<Self, FrameError> {
         let index: Vec<IdxSize> = rows.iter().map(|&r| r as IdxSize).collect();

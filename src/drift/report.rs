@@ -81,11 +81,12 @@ pub struct ColumnDrift {
     pub chi_square: Option<ChiSquare>,
     /// Decile figures.
     pub decile: Option<Decile>,
-    /// Effect size that the verdict rests on.
+    /// Effect size that the verdict rests on; `reasons.effect` names the figure.
     pub effect: Option<f64>,
     /// False-discovery-rate adjusted p value over all columns (Benjamini-Hochberg).
     pub q_value: Option<f64>,
-    /// Smallest effect this many rows could have shown.
+    /// Smallest effect this many rows could have shown, in the unit of `effect`: what two samples
+    /// of one distribution exceed with probability `q_value` of the settings.
     pub smallest_detectable: Option<f64>,
     /// The verdict.
     pub verdict: DriftVerdict,
@@ -106,4 +107,17 @@ pub struct DriftReport {
     pub multivariate: Option<serde_json::Value>,
     /// The verdict on the table.
     pub verdict: DriftVerdict,
+    /// Why a figure of the table is missing, and what led to its verdict, by field.
+    #[serde(default)]
+    pub reasons: BTreeMap<String, String>,
+}
+
+impl DriftReport {
+    /// Columns that drifted.
+    pub fn drifted(&self) -> u64 {
+        self.columns
+            .iter()
+            .filter(|c| c.verdict == DriftVerdict::Drift)
+            .count() as u64
+    }
 }

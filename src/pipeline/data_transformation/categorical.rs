@@ -57,7 +57,7 @@ impl CategoricalColumn {
     ) -> Result<Self, TransformError> {
         let mut counts: HashMap<String, u64> = HashMap::new();
         let mut missing = 0_u64;
-        cells::texts(train, name, |_, cell| match cell {
+        train.visit_texts(name, |_, cell| match cell {
             None => missing += 1,
             Some(text) => match counts.get_mut(text) {
                 Some(count) => *count += 1,
@@ -143,7 +143,7 @@ impl CategoricalColumn {
             UnknownCategories::Error => None,
         };
         let mut wrong = None;
-        cells::texts(frame, &self.name, |row, cell| {
+        frame.visit_texts(&self.name, |row, cell| {
             let value = cell.unwrap_or(&self.fill);
             let place = match places.get(value).copied().or(unseen) {
                 Some(place) => place,

@@ -21,7 +21,7 @@ pub(super) fn numbers(frame: &Frame, column: &str) -> Result<Vec<f64>, Transform
     }
     let mut values = Vec::with_capacity(frame.rows());
     let mut wrong = None;
-    texts(frame, column, |row, cell| {
+    frame.visit_texts(column, |row, cell| {
         let cell = cell.map_or("", str::trim);
         let value = match cell.parse::<f64>() {
             Ok(value) if value.is_finite() => value,
@@ -43,33 +43,6 @@ pub(super) fn numbers(frame: &Frame, column: &str) -> Result<Vec<f64>, Transform
             value,
         }),
     }
-}
-
-/// Hands every cell of a column to `visit` as text, with its position.
-pub(super) fn texts(
-    frame: &Frame,
-    column: &str,
-    mut visit: impl FnMut(usize, Option<&str>),
-) -> Result<(), TransformError> {
-    let cells = frame.column(column)?;
-    match cells.dtype() {
-        DataType::String => {
-            let cells = cells
-                .as_materialized_series()
-                .str()
-                .map_err(crate::dataset::FrameError::from)?;
-            for (row, cell) in cells.iter().enumerate() {
-                visit(row, cell);
-            }
-        }
-        DataType::Null => (0..frame.rows()).for_each(|row| visit(row, None)),
-        _ => {
-            for (row, cell) in frame.texts(column)?.iter().enumerate() {
-                visit(row, cell.as_deref());
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The row of the source behind a row of the table: `__row` where there is one.

@@ -1,0 +1,421 @@
+//! Compares two tables column by column.
+
+use std::collections::{BTreeMap, HashMap};
+
+use polars::prelude::DataType;
+use rayon::prelude::*;
+use thiserror::Error;
+
+use super::binned::{self, Bins};
+use super::report::{ColumnDrift, DriftKind, DriftReport, Wasserstein};
+use super::states::{Moments, ValueCounts};
+use super::verdict::{self, Candidate};
+use super::{contingency, two_sample};
+use crate::config::DriftConfig;
+use crate::dataset::{Frame, FrameError};
+use crate::error::CommandError;
+use crate::events::DriftVerdict;
+use crate::schema::{ColumnKind, Schema};
+
+/// A numeric column with more different reference values than this gets equal-width bins.
+const VALUES_AS_BINS: usize = 20;
+/// A numeric column with at most this many different values on both sides together gets a
+/// chi-square test over its values.
+const VALUES_AS_CATEGORIES: usize = 50;
+/// The row number that ingestion adds.
+const ROW_COLUMN: &str = "__row";
+
+/// Why two tables could not be compared.
+#[derive(Debug, Error)]
+pub enum DriftError {
+    /// No column stands in both.
+    #[error(
+        "the two tables share no column that can be compared; the reference has {reference}, the current data {current}"
+    )]
+    NothingShared {
+        /// Columns of the reference.
+        reference: String,
+        /// Columns of the current data.
+        current: String,
+    },
+    /// The table engine failed.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+}
+
+impl From<DriftError> for CommandError {
+    fn from(e: DriftError) -> Self {
+        match e {
+            DriftError::Frame(e) => e.into(),
+            DriftError::NothingShared { .. } => CommandError::data(e.to_string()),
+        }
+    }
+}
+
+/// Compares every column that both tables have, the label too; free text and the row number are
+/// left out. Kind and bins of a column come from the schema and the reference.
+pub fn compare(
+    reference: &Frame,
+    current: &Frame,
+    schema: &Schema,
+    config: &DriftConfig,
+) -> Result<DriftReport, DriftError> {
+    let shared: Vec<String> = reference
+        .names()
+        .into_iter()
+        .filter(|name| name != ROW_COLUMN && current.has(name))
+        .filter(|name| schema.column(name).map(|c| c.kind) != Some(ColumnKind::Text))
+        .collect();
+    if shared.is_empty() {
+        return Err(DriftError::NothingShared {
+            reference: reference.names().join(", "),
+            current: current.names().join(", "),
+        });
+    }
+    let compared: Vec<Result<(ColumnDrift, Option<f64>), DriftError>> = shared
+        .par_iter()
+        .map(|name| compare_column(name, reference, current, schema, config))
+        .collect();
+    let (mut columns, mut p_values) = (Vec::new(), Vec::new());
+    for result in compared {
+        let (column, p_value) = result?;
+        columns.push(column);
+        p_values.push(p_value);
+    }
+    for (column, q) in columns
+        .iter_mut()
+        .zip(verdict::benjamini_hochberg(&p_values))
+    {
+        column.q_value = q;
+        let reason = match (q, column.kind) {
+            (None, _) => "no test could be made",
+            (Some(_), DriftKind::Numeric) => {
+                "Benjamini-Hochberg over all columns, from the Kolmogorov-Smirnov test"
+            }
+            (Some(_), DriftKind::Categorical) => {
+                "Benjamini-Hochberg over all columns, from the chi-square test"
+            }
+        };
+        column.reasons.insert("q_value".into(), reason.into());
+    }
+    let verdicts: Vec<DriftVerdict> = columns.iter().map(|c| c.verdict).collect();
+    let (verdict, reason) = verdict::judge_table(&verdicts, config);
+    Ok(DriftReport {
+        n_reference: reference.rows() as u64,
+        n_current: current.rows() as u64,
+        columns,
+        multivariate: None,
+        verdict,
+        reasons: BTreeMap::from([
+            ("multivariate".to_owned(), "not built yet".to_owned()),
+            ("verdict".to_owned(), reason),
+        ]),
+    })
+}
+
+/// What is left out of a side.
+#[derive(Clone, Copy, Default)]
+struct LeftOut {
+    missing: u64,
+    infinite: u64,
+}
+
+/// The figures of a column before the verdict; what is `None` has its reason.
+struct Figures {
+    kind: DriftKind,
+    used: [u64; 2],
+    left_out: [LeftOut; 2],
+    bins: Option<Bins>,
+    decile_bins: Option<Bins>,
+    categories: Option<Bins>,
+    ks: Option<super::KolmogorovSmirnov>,
+    wasserstein: Option<Wasserstein>,
+    reasons: BTreeMap<String, String>,
+}
+
+fn compare_column(
+    name: &str,
+    reference: &Frame,
+    current: &Frame,
+    schema: &Schema,
+    config: &DriftConfig,
+) -> Result<(ColumnDrift, Option<f64>), DriftError> {
+    let declared = schema.column(name).map(|c| c.kind.is_numeric());
+    let numeric = declared.unwrap_or(true) && holds_numbers(reference, name)? && {
+        // An all-null current column has no type of its own.
+        holds_numbers(current, name)? || *current.column(name)?.dtype() == DataType::Null
+    };
+    let figures = if numeric {
+        numeric_figures(&numbers(reference, name)?, &numbers(current, name)?)
+    } else {
+        categorical_figures(&categories(reference, name)?, &categories(current, name)?)
+    };
+    let rows = [reference.rows() as u64, current.rows() as u64];
+    Ok(finish(name, figures, rows, config))
+}
+
+fn holds_numbers(frame: &Frame, name: &str) -> Result<bool, FrameError> {
+    frame.is_numeric(name)
+}
+
+/// The finite values of a column, sorted, and what was left out.
+fn numbers(frame: &Frame, name: &str) -> Result<(Vec<f64>, LeftOut), FrameError> {
+    if *frame.column(name)?.dtype() == DataType::Null {
+        let missing = frame.rows() as u64;
+        return Ok((
+            Vec::new(),
+            LeftOut {
+                missing,
+                infinite: 0,
+            },
+        ));
+    }
+    let mut values = frame.numbers(name)?;
+    let mut left_out = LeftOut::default();
+    values.retain(|v| {
+        left_out.missing += u64::from(v.is_nan());
+        left_out.infinite += u64::from(v.is_infinite());
+        v.is_finite()
+    });
+    values.sort_unstable_by(f64::total_cmp);
+    Ok((values, left_out))
+}
+
+/// The value counts of a column, and what was left out.
+fn categories(frame: &Frame, name: &str) -> Result<(ValueCounts<String>, LeftOut), FrameError> {
+    let mut found: HashMap<String, u64> = HashMap::new();
+    let mut left_out = LeftOut::default();
+    frame.visit_texts(name, |_, cell| match cell {
+        None => left_out.missing += 1,
+        Some(text) => match found.get_mut(text) {
+            Some(n) => *n += 1,
+            None => {
+                found.insert(text.to_owned(), 1);
+            }
+        },
+    })?;
+    let mut counts = ValueCounts::new();
+    for (value, n) in found {
+        counts.add(value, n);
+    }
+    Ok((counts, left_out))
+}
+
+fn numeric_figures(reference: &(Vec<f64>, LeftOut), current: &(Vec<f64>, LeftOut)) -> Figures {
+    let (a, b) = (&reference.0, &current.0);
+    let mut reasons = BTreeMap::new();
+    let ks = two_sample::kolmogorov_smirnov(a, b);
+    let wasserstein = two_sample::wasserstein(a, b).and_then(|raw| {
+        let normed = raw / Moments::of(a).std().max(0.001);
+        normed.is_finite().then_some(Wasserstein { raw, normed })
+    });
+    let one_side_empty = a.is_empty() || b.is_empty();
+    if !one_side_empty && wasserstein.is_none() {
+        reasons.insert("wasserstein".into(), "the values are too large".into());
+    }
+    let (left, right) = (ValueCounts::of_sorted(a), ValueCounts::of_sorted(b));
+    let by_value = left.beside(&right);
+    let bins = if left.distinct() > VALUES_AS_BINS {
+        binned::sturges(a, b)
+    } else {
+        Some(by_value.clone())
+    };
+    let categories = if by_value.len() <= VALUES_AS_CATEGORIES {
+        Some(by_value)
+    } else {
+        reasons.insert(
+            "chi_square".into(),
+            format!(
+                "a number with more than {VALUES_AS_CATEGORIES} different values is not a category"
+            ),
+        );
+        None
+    };
+    Figures {
+        kind: DriftKind::Numeric,
+        used: [a.len() as u64, b.len() as u64],
+        left_out: [reference.1, current.1],
+        bins,
+        decile_bins: (!one_side_empty).then(|| binned::deciles(a, b)),
+        categories,
+        ks,
+        wasserstein,
+        reasons,
+    }
+}
+
+fn categorical_figures(
+    reference: &(ValueCounts<String>, LeftOut),
+    current: &(ValueCounts<String>, LeftOut),
+) -> Figures {
+    let bins = reference.0.beside(&current.0);
+    let reasons = ["ks", "wasserstein", "decile"]
+        .map(|field| (field.to_owned(), "categories have no order".to_owned()));
+    Figures {
+        kind: DriftKind::Categorical,
+        used: [reference.0.rows(), current.0.rows()],
+        left_out: [reference.1, current.1],
+        bins: Some(bins.clone()),
+        decile_bins: None,
+        categories: Some(bins),
+        ks: None,
+        wasserstein: None,
+        reasons: BTreeMap::from(reasons),
+    }
+}
+
+/// Reads the figures off the bins, judges them, and hands back the p value for the q value.
+fn finish(
+    name: &str,
+    figures: Figures,
+    rows: [u64; 2],
+    config: &DriftConfig,
+) -> (ColumnDrift, Option<f64>) {
+    let Figures {
+        kind,
+        used,
+        left_out,
+        bins,
+        decile_bins,
+        categories,
+        ks,
+        wasserstein,
+        mut reasons,
+    } = figures;
+    let psi = bins.as_deref().and_then(binned::psi);
+    let jensen_shannon = bins.as_deref().and_then(binned::jensen_shannon);
+    let decile = decile_bins.as_deref().and_then(binned::decile_figures);
+    let chi_square = categories.as_deref().and_then(contingency::chi_square);
+    let share = |n: u64, of: u64| if of == 0 { 0.0 } else { n as f64 / of as f64 };
+    let null_share = [0, 1].map(|side| share(left_out[side].missing, rows[side]));
+
+    let enough_values = used[0].min(used[1]) >= config.min_rows;
+    let mut candidates = Vec::new();
+    if let (Some(bins), Some(psi), Some(js)) = (&bins, psi, jensen_shannon) {
+        let (psi_chance, js_chance) = verdict::chance_over_bins(bins, config);
+        for (name, value, limit, chance) in [
+            (
+                "Jensen-Shannon distance",
+                js,
+                config.jensen_shannon,
+                js_chance,
+            ),
+            ("PSI", psi, config.psi, psi_chance),
+        ] {
+            candidates.push(Candidate {
+                name,
+                value,
+                limit,
+                chance,
+                enough_rows: enough_values,
+            });
+        }
+        // A new value that occurs once makes a huge PSI term; only the distance over the same
+        // bins knows whether that is more than chance.
+        if js <= js_chance {
+            candidates.retain(|c| c.name != "PSI");
+        }
+    }
+    if let (Some(bins), Some(decile)) = (&decile_bins, decile) {
+        candidates.push(Candidate {
+            name: "decile PSI",
+            value: decile.psi,
+            limit: config.psi,
+            chance: verdict::chance_over_bins(bins, config).0,
+            enough_rows: enough_values,
+        });
+    }
+    for (name, count) in [
+        (
+            "change of the share of missing values",
+            left_out.map(|l| l.missing),
+        ),
+        (
+            "change of the share of infinite values",
+            left_out.map(|l| l.infinite),
+        ),
+    ] {
+        if count != [0, 0] {
+            candidates.push(Candidate {
+                name,
+                value: (share(count[0], rows[0]) - share(count[1], rows[1])).abs(),
+                limit: config.null_share,
+                chance: verdict::chance_of_shares(count[0], rows[0], count[1], rows[1], config),
+                enough_rows: rows[0].min(rows[1]) >= config.min_rows,
+            });
+        }
+    }
+    let judged = verdict::judge(&candidates, used, config);
+
+    let infinite = left_out.map(|l| l.infinite);
+    if infinite != [0, 0] {
+        reasons.insert(
+            "infinite".into(),
+            format!(
+                "{} and {} infinite values were left out",
+                infinite[0], infinite[1]
+            ),
+        );
+    }
+    let why = if used[0] == 0 || used[1] == 0 {
+        "one side has no values"
+    } else {
+        "there is only one value, or its range is not finite"
+    };
+    for (field, there) in [
+        ("ks", ks.is_some()),
+        ("psi", psi.is_some()),
+        ("jensen_shannon", jensen_shannon.is_some()),
+        ("wasserstein", wasserstein.is_some()),
+        ("chi_square", chi_square.is_some()),
+        ("decile", decile.is_some()),
+    ] {
+        if !there {
+            reasons
+                .entry(field.to_owned())
+                .or_insert_with(|| why.to_owned());
+        }
+    }
+    match &judged.decided_by {
+        Some(by) => {
+            reasons.insert("effect".into(), by.name.into());
+            reasons.insert(
+                "smallest_detectable".into(),
+                format!(
+                    "the {} that two samples of one distribution exceed with probability {}: \
+                     chi-square quantile over n1 n2 / (n1 + n2)",
+                    by.name, config.q_value
+                ),
+            );
+        }
+        None => {
+            for field in ["effect", "smallest_detectable"] {
+                reasons.insert(field.into(), "no figure could be computed".into());
+            }
+        }
+    }
+    reasons.insert("verdict".into(), judged.reason);
+    let p_value = match kind {
+        DriftKind::Numeric => ks.map(|t| t.p_value),
+        DriftKind::Categorical => chi_square.map(|t| t.p_value),
+    };
+    let column = ColumnDrift {
+        column: name.to_owned(),
+        kind,
+        n_reference: used[0],
+        n_current: used[1],
+        null_share,
+        ks,
+        psi,
+        jensen_shannon,
+        wasserstein,
+        chi_square,
+        decile,
+        effect: judged.decided_by.as_ref().map(|c| c.value),
+        q_value: None,
+        smallest_detectable: judged.decided_by.as_ref().map(|c| c.chance),
+        verdict: judged.verdict,
+        reasons,
+    };
+    (column, p_value)
+}
