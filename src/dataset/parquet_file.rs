@@ -1,0 +1,135 @@
+//! Frames on disk: Parquet with Zstandard, the same bytes for the same frame.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use polars::prelude::{ParquetCompression, ParquetReader, ParquetWriter, SerReader};
+use thiserror::Error;
+
+use super::Frame;
+use crate::error::CommandError;
+
+/// Rows in a row group. Fixed, so that the bytes do not depend on the machine.
+const ROW_GROUP: usize = 1 << 17;
+
+/// Why a snapshot could not be written or read.
+#[derive(Debug, Error)]
+pub enum ParquetFileError {
+    /// The file system refused.
+    #[error("{path} cannot be {what}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// `read` or `written`.
+        what: &'static str,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The bytes are not what they should be.
+    #[error("{path} is damaged or no Parquet file")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: polars::error::PolarsError,
+    },
+    /// The frame cannot be encoded.
+    #[error("{path} cannot be encoded")]
+    Encode {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: polars::error::PolarsError,
+    },
+}
+
+impl From<ParquetFileError> for CommandError {
+    fn from(e: ParquetFileError) -> Self {
+        let message = e.to_string();
+        match e {
+            ParquetFileError::Io { source, .. } => CommandError::backend(message).because(source),
+            ParquetFileError::Damaged { source, .. } => CommandError::data(message).because(source),
+            ParquetFileError::Encode { source, .. } => {
+                CommandError::internal(message).because(source)
+            }
+        }
+    }
+}
+
+/// Writes a frame: aside, fsynced, renamed.
+pub fn write_frame(frame: &Frame, path: &Path) -> Result<(), ParquetFileError> {
+    let mut table = frame.polars().clone();
+    table.rechunk_mut();
+    let mut bytes = Vec::new();
+    ParquetWriter::new(&mut bytes)
+        .with_compression(ParquetCompression::Zstd(None))
+        .with_row_group_size(Some(ROW_GROUP))
+        .finish(&mut table)
+        .map_err(|source| ParquetFileError::Encode {
+            path: path.to_owned(),
+            source,
+        })?;
+    crate::files::write_atomic(path, &bytes).map_err(|source| ParquetFileError::Io {
+        path: path.to_owned(),
+        what: "written",
+        source,
+    })
+}
+
+/// Reads a frame.
+pub fn read_frame(path: &Path) -> Result<Frame, ParquetFileError> {
+    let file = File::open(path).map_err(|source| ParquetFileError::Io {
+        path: path.to_owned(),
+        what: "read",
+        source,
+    })?;
+    ParquetReader::new(file)
+        .finish()
+        .map(Frame::new)
+        .map_err(|source| ParquetFileError::Damaged {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_reads_back_and_has_one_encoding() {
+        let dir = tempfile::tempdir().unwrap();
+        let frame = Frame::from_columns(vec![
+            Frame::number_column("a", vec![Some(1.5), None, Some(f64::INFINITY)]),
+            Frame::text_column(
+                "b",
+                &[Some("x"), None, Some("a text longer than twelve bytes")],
+            ),
+        ])
+        .unwrap();
+        let (one, two) = (dir.path().join("1.parquet"), dir.path().join("2.parquet"));
+        write_frame(&frame, &one).unwrap();
+        // Built in two chunks, the table is the same and so are the bytes.
+        let mut chunked = frame.take(&[0]).unwrap();
+        chunked.append(&frame.take(&[1, 2]).unwrap()).unwrap();
+        write_frame(&chunked, &two).unwrap();
+        assert_eq!(std::fs::read(&one).unwrap(), std::fs::read(&two).unwrap());
+        let back = read_frame(&one).unwrap();
+        assert!(back.polars().equals_missing(frame.polars()));
+        assert_eq!(back.polars().column("a").unwrap().null_count(), 1);
+    }
+
+    #[test]
+    fn a_damaged_file_is_a_data_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.parquet");
+        let frame = Frame::from_columns(vec![Frame::number_column("a", vec![Some(1.0); 100])]);
+        write_frame(&frame.unwrap(), &path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        let error = CommandError::from(read_frame(&path).unwrap_err());
+        assert_eq!(error.kind, crate::error::ErrorKind::Data);
+        let absent = CommandError::from(read_frame(&dir.path().join("y")).unwrap_err());
+        assert_eq!(absent.kind, crate::error::ErrorKind::Backend);
+    }
+}

@@ -1,0 +1,130 @@
+//! Reads a column as points in time, for the time split.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
+
+use crate::dataset::Frame;
+use crate::error::CommandError;
+
+/// Formats tried on the first value; the first one that reads all values is used, so that one
+/// column is never read in two ways.
+const FORMATS: [&str; 9] = [
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%Y-%m-%d %H:%M",
+    "%Y/%m/%d %H:%M:%S%.f",
+    "%d/%m/%Y %H:%M:%S%.f",
+    "%d/%m/%Y %I:%M:%S %p",
+    "%d/%m/%Y %H:%M",
+    "%m/%d/%Y %H:%M:%S%.f",
+    "%m/%d/%Y %H:%M",
+];
+
+fn parse(text: &str, format: &str) -> Option<f64> {
+    let moment = NaiveDateTime::parse_from_str(text, format).ok()?.and_utc();
+    Some(seconds(moment.timestamp_micros()))
+}
+
+fn seconds(micros: i64) -> f64 {
+    micros as f64 / 1e6
+}
+
+/// The times of a column, `None` where it is missing; numbers are taken as they are.
+pub(super) fn times_of(frame: &Frame, column: &str) -> Result<Vec<Option<f64>>, CommandError> {
+    if frame.is_numeric(column)? {
+        return Ok(frame
+            .numbers(column)?
+            .into_iter()
+            .map(|v| v.is_finite().then_some(v))
+            .collect());
+    }
+    let texts = frame.texts(column)?;
+    let readers: Vec<Box<dyn Fn(&str) -> Option<f64>>> =
+        std::iter::once(
+            Box::new(|t: &str| t.parse().ok().filter(|v: &f64| v.is_finite()))
+                as Box<dyn Fn(&str) -> Option<f64>>,
+        )
+        .chain(std::iter::once(Box::new(|t: &str| {
+            DateTime::parse_from_rfc3339(t)
+                .ok()
+                .map(|d| seconds(d.timestamp_micros()))
+        })
+            as Box<dyn Fn(&str) -> Option<f64>>))
+        .chain(
+            FORMATS.iter().map(|format| {
+                Box::new(|t: &str| parse(t, format)) as Box<dyn Fn(&str) -> Option<f64>>
+            }),
+        )
+        .chain(std::iter::once(Box::new(|t: &str| {
+            let midnight = NaiveDate::parse_from_str(t, "%Y-%m-%d")
+                .ok()?
+                .and_hms_opt(0, 0, 0)?;
+            Some(seconds(midnight.and_utc().timestamp_micros()))
+        })
+            as Box<dyn Fn(&str) -> Option<f64>>))
+        .collect();
+    let mut furthest = (0, None);
+    for reader in readers {
+        let failed = texts
+            .iter()
+            .flatten()
+            .enumerate()
+            .find(|(_, text)| reader(text).is_none());
+        match failed {
+            None => {
+                return Ok(texts
+                    .iter()
+                    .map(|text| text.as_deref().and_then(&reader))
+                    .collect());
+            }
+            Some((at, text)) if furthest.1.is_none() || at > furthest.0 => {
+                furthest = (at, Some(text.clone()));
+            }
+            Some(_) => {}
+        }
+    }
+    Err(CommandError::data(format!(
+        "the time column `{column}` cannot be read as times; `{}` is one of its values",
+        furthest.1.unwrap_or_default()
+    ))
+    .hint("Use numbers (seconds), or dates like 2017-07-05T08:42:00 or 05/07/2017 08:42."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(texts: &[Option<&str>]) -> Result<Vec<Option<f64>>, CommandError> {
+        let column = Frame::text_column("t", texts);
+        times_of(&Frame::from_columns(vec![column]).unwrap(), "t")
+    }
+
+    #[test]
+    fn one_format_reads_all_values() {
+        // 03/07 alone could be either; 13/07 settles day first.
+        let t = read(&[Some("03/07/2017 08:00"), None, Some("13/07/2017 08:00")]).unwrap();
+        assert_eq!(t[2].unwrap() - t[0].unwrap(), 10.0 * 86_400.0);
+        assert_eq!(t[1], None);
+        let t = read(&[Some("07/13/2017 08:00"), Some("07/14/2017 08:00")]).unwrap();
+        assert_eq!(t[1].unwrap() - t[0].unwrap(), 86_400.0);
+        let t = read(&[
+            Some("2024-01-01T00:00:00Z"),
+            Some("2024-01-01T01:00:00+01:00"),
+        ])
+        .unwrap();
+        assert_eq!(t[0], t[1]);
+        assert_eq!(
+            read(&[Some("2024-01-02")]).unwrap()[0],
+            Some(1_704_153_600.0)
+        );
+        assert_eq!(
+            read(&[Some("12.5"), Some("3")]).unwrap(),
+            [Some(12.5), Some(3.0)]
+        );
+    }
+
+    #[test]
+    fn what_is_no_time_is_named() {
+        let e = read(&[Some("2024-01-02"), Some("yesterday")]).unwrap_err();
+        assert!(e.message.contains("`yesterday`"), "{e}");
+    }
+}
