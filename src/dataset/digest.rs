@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn the_row_number_is_no_value() {
-        let mut columns = small().into_polars().take_columns();
+        let mut columns = small().polars().columns().to_vec();
         let plain = digest_frame(&Frame::from_columns(columns.clone()).unwrap()).unwrap();
         columns.push(Frame::number_column(ROW_COLUMN, vec![Some(7.0); 4]));
         assert_eq!(

@@ -16,7 +16,7 @@ pub enum CoercionKind {
     NotANumber,
     /// One of the schema's texts for "missing".
     NullText,
-    /// A whole number beyond 2^53, rounded to the nearest one a `f64` holds.
+    /// A whole number from 2^53 on, rounded to the nearest one a `f64` holds.
     Rounded,
     /// A truth value in a column of numbers: read as 1 or 0.
     TruthValue,
@@ -37,7 +37,7 @@ impl CoercionKind {
             CoercionKind::Infinity => "infinite, kept",
             CoercionKind::NotANumber => "NaN, read as missing",
             CoercionKind::NullText => "a text that means missing",
-            CoercionKind::Rounded => "beyond 2^53, rounded",
+            CoercionKind::Rounded => "of 2^53 or more, perhaps rounded",
             CoercionKind::TruthValue => "true or false, read as 1 or 0",
             CoercionKind::Trimmed => "blanks around the value cut off",
             CoercionKind::TrailingDot => "trailing dot cut off",

@@ -13,7 +13,8 @@ use super::rows::{Cell, RowConsumer, decode, lossy};
 use crate::dataset::{Frame, FrameError, QuarantinedRow, ROW_COLUMN, number_text};
 use crate::schema::{ColumnKind, Role, Schema};
 
-/// 2^53: whole numbers above are not all held by `f64`.
+/// 2^53: from here on `f64` does not hold every whole number, and one that reads as 2^53 itself may
+/// have been another.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 /// Characters of a value or row shown in a report.
 const SHOWN: usize = 80;
@@ -303,7 +304,7 @@ impl<'s> Typed<'s> {
                 self.changes.push((slot, CoercionKind::Fraction));
             } else if pointed {
                 self.changes.push((slot, CoercionKind::WholeNumber));
-            } else if value.abs() > EXACT {
+            } else if value.abs() >= EXACT {
                 self.changes.push((slot, CoercionKind::Rounded));
             }
         }

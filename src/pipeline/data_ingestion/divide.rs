@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::classes::Classes;
 use super::split::{self, Indices, Parts};
 use super::times::times_of;
-use crate::config::{SplitConfig, SplitKind};
-use crate::dataset::{Frame, ROW_COLUMN};
+use crate::config::SplitKind;
+use crate::dataset::{Frame, Labels, ROW_COLUMN};
 use crate::error::CommandError;
 use crate::pipeline::StageContext;
 
@@ -41,7 +40,7 @@ pub(super) fn divide(
     ctx: &StageContext<'_>,
     kind: SplitKind,
     frame: &Frame,
-    classes: &Classes,
+    classes: &Labels,
     vectors: &[u32],
     first_test: Option<usize>,
     rows: u64,
@@ -59,17 +58,17 @@ pub(super) fn divide(
             split::stratified(
                 units,
                 &classes.codes,
-                classes.names.len(),
+                classes.classes.len(),
                 settings.test_share,
                 settings.seed,
             )
         }
         SplitKind::Time => {
-            let column = named(settings, frame, "time", settings.time_column.as_deref())?;
+            let column = named(frame, "time", settings.time_column.as_deref())?;
             split::by_time(&times_of(frame, column)?, settings.test_share)
         }
         SplitKind::Group => {
-            let column = named(settings, frame, "group", settings.group_column.as_deref())?;
+            let column = named(frame, "group", settings.group_column.as_deref())?;
             let groups = groups_of(frame, column)?;
             split::by_group(&groups, settings.test_share, settings.seed)
         }
@@ -90,12 +89,7 @@ pub(super) fn divide(
     Ok(parts)
 }
 
-fn named<'a>(
-    settings: &SplitConfig,
-    frame: &Frame,
-    kind: &str,
-    column: Option<&'a str>,
-) -> Result<&'a str, CommandError> {
+fn named<'a>(frame: &Frame, kind: &str, column: Option<&'a str>) -> Result<&'a str, CommandError> {
     let column = column.ok_or_else(|| {
         CommandError::config(format!(
             "[split] kind is `{kind}`, but {kind}_column names no column"
@@ -105,7 +99,6 @@ fn named<'a>(
     if frame.has(column) && column != ROW_COLUMN {
         return Ok(column);
     }
-    let _ = settings;
     let names = frame.names();
     let near = names
         .iter()
@@ -176,7 +169,7 @@ fn by_indices(ctx: &StageContext<'_>, frame: &Frame, rows: u64) -> Result<Parts,
 }
 
 /// Both parts need rows, and train needs two classes.
-fn check(parts: &Parts, kind: SplitKind, classes: &Classes) -> Result<(), CommandError> {
+fn check(parts: &Parts, kind: SplitKind, classes: &Labels) -> Result<(), CommandError> {
     for (name, rows) in [("train", &parts.train), ("test", &parts.test)] {
         if rows.is_empty() {
             let error = CommandError::data(format!("the {name} part of the split has no rows"));
@@ -203,7 +196,7 @@ fn check(parts: &Parts, kind: SplitKind, classes: &Classes) -> Result<(), Comman
     if parts.train.iter().all(|&r| classes.codes[r] == first) {
         return Err(CommandError::data(format!(
             "the train part of the split has one class only, `{}`",
-            classes.names[first as usize]
+            classes.classes[first as usize]
         ))
         .hint("Choose another kind of split or another share."));
     }

@@ -21,13 +21,12 @@ use std::time::{Duration, Instant};
 
 use polars::prelude::{Column, DataType};
 
-use self::classes::Classes;
 use self::report::{ClassReport, FileReport, Report, SplitReport};
 use self::split::Parts;
 use super::{StageContext, StageOutput};
 use crate::config::SplitKind;
 use crate::dataset::{
-    Frame, QuarantinedRow, TestFrame, TrainFrame, digest_frame, read_frame, row_digests,
+    Frame, Labels, QuarantinedRow, TestFrame, TrainFrame, digest_frame, read_frame, row_digests,
     write_frame, write_quarantine,
 };
 use crate::error::CommandError;
@@ -85,7 +84,7 @@ pub fn run(ctx: &StageContext<'_>) -> Result<StageOutput<DataIngestionArtifact>,
         quarantine.extend(test.quarantine);
         files.push(report);
     }
-    let classes = classes::classify(&ctx.schema.target, &frame.texts(&ctx.schema.target.column)?)?;
+    let classes = classes::classify(ctx.schema, &frame)?;
     check_control(ctx)?;
     let features: Vec<&str> = ctx
         .schema
@@ -151,7 +150,7 @@ pub fn run(ctx: &StageContext<'_>) -> Result<StageOutput<DataIngestionArtifact>,
         shared_vectors: shared,
         digest: digests.digest,
         column_digests: digests.columns,
-        classes: classes.names,
+        classes: classes.classes,
     };
     ctx.recorder.record(
         STAGE,
@@ -350,7 +349,7 @@ fn warn_of_split(
     warnings: &mut Warnings<'_>,
     kind: SplitKind,
     parts: &Parts,
-    classes: &Classes,
+    classes: &Labels,
     shared: u64,
     left_out: u64,
 ) {
@@ -390,9 +389,9 @@ fn warn_of_split(
     }
 }
 
-fn class_counts(classes: &Classes, parts: &Parts) -> Vec<ClassReport> {
+fn class_counts(classes: &Labels, parts: &Parts) -> Vec<ClassReport> {
     let count = |rows: &[usize]| {
-        let mut counts = vec![0u64; classes.names.len()];
+        let mut counts = vec![0u64; classes.classes.len()];
         for &row in rows {
             counts[classes.codes[row] as usize] += 1;
         }
@@ -401,7 +400,7 @@ fn class_counts(classes: &Classes, parts: &Parts) -> Vec<ClassReport> {
     let (train, test) = (count(&parts.train), count(&parts.test));
     let all = count(&(0..classes.codes.len()).collect::<Vec<_>>());
     classes
-        .names
+        .classes
         .iter()
         .enumerate()
         .map(|(i, class)| ClassReport {
