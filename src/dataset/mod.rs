@@ -14,6 +14,7 @@ pub use frame::{Frame, FrameError, TestFrame, TrainFrame, number_text};
 pub use matrix::{Labels, Matrix};
 pub use profile::{ColumnProfile, TableProfile, profile};
 pub use query::{Filter, QueryError};
+pub(crate) use parquet_file::decode;
 pub use parquet_file::{ParquetFileError, read_frame, write_frame};
 pub use quarantine::{QuarantinedRow, read_quarantine, write_quarantine};
 pub use raw_table::RawTable;

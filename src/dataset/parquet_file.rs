@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use polars::prelude::{ParquetCompression, ParquetReader, ParquetWriter, SerReader};
+use polars::io::mmap::MmapBytesReader;
+use polars::prelude::{DataFrame, ParquetCompression, ParquetReader, ParquetWriter, SerReader};
 use thiserror::Error;
 
 use super::Frame;
@@ -26,12 +27,12 @@ pub enum ParquetFileError {
         source: std::io::Error,
     },
     /// The bytes are not what they should be.
-    #[error("{path} is damaged or no Parquet file")]
+    #[error("{path} is damaged or no Parquet file ({reason})")]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// The cause.
-        source: polars::error::PolarsError,
+        /// What the reader said.
+        reason: String,
     },
     /// The frame cannot be encoded.
     #[error("{path} cannot be encoded")]
@@ -48,7 +49,7 @@ impl From<ParquetFileError> for CommandError {
         let message = e.to_string();
         match e {
             ParquetFileError::Io { source, .. } => CommandError::backend(message).because(source),
-            ParquetFileError::Damaged { source, .. } => CommandError::data(message).because(source),
+            ParquetFileError::Damaged { .. } => CommandError::data(message),
             ParquetFileError::Encode { source, .. } => {
                 CommandError::internal(message).because(source)
             }
@@ -83,13 +84,33 @@ pub fn read_frame(path: &Path) -> Result<Frame, ParquetFileError> {
         what: "read",
         source,
     })?;
-    ParquetReader::new(file)
-        .finish()
+    decode(file, None)
         .map(Frame::new)
-        .map_err(|source| ParquetFileError::Damaged {
+        .map_err(|reason| ParquetFileError::Damaged {
             path: path.to_owned(),
-            source,
+            reason,
         })
+}
+
+/// Decodes Parquet, at most `rows` rows; says what is wrong with bytes that cannot be decoded.
+///
+/// Polars panics on some damaged files instead of returning an error (a changed byte in a page is
+/// enough), and a damaged file must not take the program down: a panic in there is caught and
+/// reported like any other damage. Nothing it touched is used afterwards.
+pub(crate) fn decode<R: MmapBytesReader>(
+    reader: R,
+    rows: Option<usize>,
+) -> Result<DataFrame, String> {
+    let work = || {
+        ParquetReader::new(reader)
+            .with_slice(rows.map(|n| (0, n)))
+            .finish()
+    };
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
+        Ok(Ok(table)) => Ok(table),
+        Ok(Err(e)) => Err(e.to_string()),
+        Err(_) => Err("its pages contradict each other".to_owned()),
+    }
 }
 
 #[cfg(test)]

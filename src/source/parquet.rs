@@ -4,13 +4,14 @@
 use std::fs::File;
 use std::io::{Cursor, Read};
 
-use polars::prelude::{Column, DataFrame, DataType, ParquetReader, SerReader, StringChunked};
+use polars::prelude::{Column, DataFrame, DataType, StringChunked};
 
 use super::detect::{Compression, Detected, Format, LineEnds, TextEncoding};
 use super::error::SourceError;
 use super::header::HeaderReport;
 use super::open::{Opened, read_error};
 use super::rows::{Cell, RowConsumer, Watch};
+use crate::dataset::decode;
 
 /// Reads all rows of a Parquet file into `consumer`.
 pub(super) fn read(
@@ -20,30 +21,27 @@ pub(super) fn read(
     watch: &mut Watch<'_>,
 ) -> Result<Detected, SourceError> {
     let compression = opened.compression;
-    let damaged = |e: polars::error::PolarsError| SourceError::Damaged {
+    let damaged = |e: String| SourceError::Damaged {
         path: watch.path.to_owned(),
         rows: 0,
         reason: format!(
             "the Parquet data is broken or ends too early ({})",
-            super::error::capped(&e.to_string(), 200)
+            super::error::capped(&e, 200)
         ),
     };
-    let slice = max_rows.map(|n| (0, n));
     let table = if compression == Compression::None {
         let file = File::open(watch.path).map_err(|source| SourceError::Io {
             path: watch.path.to_owned(),
             source,
         })?;
-        ParquetReader::new(file).with_slice(slice).finish()
+        decode(file, max_rows)
     } else {
         let mut bytes = Vec::new();
         opened
             .into_reader()
             .read_to_end(&mut bytes)
             .map_err(|e| read_error(watch.path, compression, 0, e))?;
-        ParquetReader::new(Cursor::new(bytes))
-            .with_slice(slice)
-            .finish()
+        decode(Cursor::new(bytes), max_rows)
     }
     .map_err(damaged)?;
     let names: Vec<String> = table

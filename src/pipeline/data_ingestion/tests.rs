@@ -294,8 +294,8 @@ fn a_given_test_file_is_read_with_the_same_schema() {
         [
             "quarantine",
             "shared_vectors",
-            "class_absent_from_train",
-            "class_absent_from_test"
+            "class_absent_from_test",
+            "class_absent_from_train"
         ]
     );
     let none = run_in(&files, &schema(), |c| c.split.kind = SplitKind::TestFile);

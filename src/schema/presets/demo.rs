@@ -1,8 +1,14 @@
 //! The demo's network flows; the generator owns the schema, so that the two cannot differ.
 
-use crate::schema::Schema;
+use crate::schema::{Schema, Target};
+use crate::source::demo;
 
-/// The preset, once the generator is part of the program.
-pub fn schema() -> Option<Schema> {
-    None
+/// The preset.
+pub fn schema() -> Schema {
+    demo::schema()
+}
+
+/// Normal against everything else.
+pub fn threat() -> Target {
+    demo::threat()
 }

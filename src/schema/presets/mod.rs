@@ -21,7 +21,7 @@ pub fn preset(name: &str) -> Option<Schema> {
         "nsl-kdd" => Some(nsl_kdd::schema()),
         "unsw-nb15" => Some(unsw_nb15::schema()),
         "cicids2017" => Some(cicids2017::schema()),
-        "demo" => demo::schema(),
+        "demo" => Some(demo::schema()),
         _ => None,
     }
 }
@@ -64,6 +64,7 @@ fn other_targets(preset: &str) -> Vec<Target> {
     match preset {
         "nsl-kdd" => vec![nsl_kdd::attack_class()],
         "unsw-nb15" => vec![unsw_nb15::attack_cat()],
+        "demo" => vec![demo::threat()],
         _ => Vec::new(),
     }
 }
