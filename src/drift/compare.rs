@@ -141,36 +141,52 @@ fn compare_column(
     config: &DriftConfig,
 ) -> Result<(ColumnDrift, Option<f64>), DriftError> {
     let declared = schema.column(name).map(|c| c.kind.is_numeric());
-    let numeric = declared.unwrap_or(true) && holds_numbers(reference, name)? && {
-        // An all-null current column has no type of its own.
-        holds_numbers(current, name)? || *current.column(name)?.dtype() == DataType::Null
-    };
-    let figures = if numeric {
-        numeric_figures(&numbers(reference, name)?, &numbers(current, name)?)
+    let sides = if declared == Some(false) {
+        None
     } else {
-        categorical_figures(&categories(reference, name)?, &categories(current, name)?)
+        let parse = declared == Some(true);
+        numbers(reference, name, parse)?.zip(numbers(current, name, parse)?)
+    };
+    let figures = match sides {
+        Some((reference, current)) => numeric_figures(&reference, &current),
+        None => categorical_figures(&categories(reference, name)?, &categories(current, name)?),
     };
     let rows = [reference.rows() as u64, current.rows() as u64];
     Ok(finish(name, figures, rows, config))
 }
 
-fn holds_numbers(frame: &Frame, name: &str) -> Result<bool, FrameError> {
-    frame.is_numeric(name)
-}
-
-/// The finite values of a column, sorted, and what was left out.
-fn numbers(frame: &Frame, name: &str) -> Result<(Vec<f64>, LeftOut), FrameError> {
-    if *frame.column(name)?.dtype() == DataType::Null {
-        let missing = frame.rows() as u64;
-        return Ok((
-            Vec::new(),
-            LeftOut {
-                missing,
-                infinite: 0,
-            },
-        ));
-    }
-    let mut values = frame.numbers(name)?;
+/// The finite values of a column, sorted, and what was left out; `None` when the column holds
+/// texts. With `parse`, texts that are all numbers count as numbers: ingestion keeps every label
+/// as text, also one that the schema calls a number.
+fn numbers(
+    frame: &Frame,
+    name: &str,
+    parse: bool,
+) -> Result<Option<(Vec<f64>, LeftOut)>, FrameError> {
+    let mut values = if *frame.column(name)?.dtype() == DataType::Null {
+        // A column without any value has no type of its own.
+        vec![f64::NAN; frame.rows()]
+    } else if frame.is_numeric(name)? {
+        frame.numbers(name)?
+    } else if parse {
+        let mut parsed = Some(Vec::with_capacity(frame.rows()));
+        frame.visit_texts(name, |_, cell| {
+            let number = match cell.map(str::trim) {
+                None | Some("") => Ok(f64::NAN),
+                Some(text) => text.parse(),
+            };
+            match (number, &mut parsed) {
+                (Ok(number), Some(list)) => list.push(number),
+                _ => parsed = None,
+            }
+        })?;
+        match parsed {
+            Some(values) => values,
+            None => return Ok(None),
+        }
+    } else {
+        return Ok(None);
+    };
     let mut left_out = LeftOut::default();
     values.retain(|v| {
         left_out.missing += u64::from(v.is_nan());
@@ -178,7 +194,7 @@ fn numbers(frame: &Frame, name: &str) -> Result<(Vec<f64>, LeftOut), FrameError>
         v.is_finite()
     });
     values.sort_unstable_by(f64::total_cmp);
-    Ok((values, left_out))
+    Ok(Some((values, left_out)))
 }
 
 /// The value counts of a column, and what was left out.

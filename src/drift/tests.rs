@@ -483,6 +483,24 @@ fn heavy_tails_are_judged_by_deciles() {
     assert!(column.reasons["verdict"].starts_with("decile PSI"));
 }
 
+/// Ingestion keeps labels as text; where the schema calls the label a number it is one.
+#[test]
+fn a_numeric_label_held_as_text_is_compared_as_a_number() {
+    let cells = |k: usize| -> Vec<Option<&str>> {
+        (0..300)
+            .map(|i| Some(if i % k == 0 { "-1" } else { "1" }))
+            .collect()
+    };
+    let table = |k| Frame::from_columns(vec![Frame::text_column("Result", &cells(k))]).unwrap();
+    let schema = schema(vec![ColumnSpec::feature("Result", ColumnKind::Integer)]);
+    let config = DriftConfig::default();
+    let report = compare(&table(2), &table(3), &schema, &config).unwrap();
+    let column = &report.columns[0];
+    assert_eq!(column.kind, DriftKind::Numeric);
+    assert!((column.ks.unwrap().statistic - 1.0 / 6.0).abs() < 1e-12);
+    assert_eq!(column.chi_square.unwrap().dof, 1);
+}
+
 #[test]
 fn text_and_row_numbers_are_left_out_and_the_schema_decides_the_kind() {
     let table = Frame::from_columns(vec![
