@@ -168,6 +168,9 @@ pub fn paired_differences(
         .collect())
 }
 
+/// The cells of one true class that occur, (first, second) prediction, and their rows.
+type JointCells = (Vec<(u32, u32)>, Vec<u64>);
+
 /// The paired bootstrap over joint counts.
 fn count_differences(
     truth: &[u32],
@@ -185,8 +188,7 @@ fn count_differences(
     for ((&t, &a), &b) in truth.iter().zip(first).zip(second) {
         *joint[t as usize].entry((a, b)).or_default() += 1;
     }
-    let cells: Vec<(Vec<(u32, u32)>, Vec<u64>)> =
-        joint.into_iter().map(|m| m.into_iter().unzip()).collect();
+    let cells: Vec<JointCells> = joint.into_iter().map(|m| m.into_iter().unzip()).collect();
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(resampling.seed);
     let mut drawn = Vec::new();
     let mut a = Confusion::empty(classes);

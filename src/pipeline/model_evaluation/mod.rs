@@ -50,6 +50,9 @@ pub struct ModelEvaluationArtifact {
     pub champion: Option<String>,
 }
 
+/// A model, its probabilities of the test rows, and their figures.
+type Measured = (Model, Vec<f64>, TestMetrics);
+
 /// Runs the stage.
 pub fn run(
     ctx: &StageContext<'_>,
@@ -75,7 +78,7 @@ pub fn run(
     let trainer_dir = ctx.stage_dir(StageName::ModelTrainer);
     let mut selected: Option<(Model, Vec<f64>)> = None;
     let mut learners = Vec::new();
-    let measured: Vec<Result<(Model, Vec<f64>, TestMetrics), CommandError>> = trainer
+    let measured: Vec<Result<Measured, CommandError>> = trainer
         .learners
         .par_iter()
         .map(|learner| {
