@@ -1,12 +1,14 @@
 //! `netsec approve`: approve a plan; with enough approvals the push runs.
 
-use super::Globals;
+use super::{Globals, print_receipt};
 use crate::error::CommandError;
+use crate::pipeline::model_pusher;
+use crate::runs::current_actor;
 
 /// Arguments of `netsec approve`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Plan id, or a unique prefix of one.
+    /// Plan id, or a unique beginning of one.
     pub plan: String,
     /// Why; goes to the journal.
     #[arg(long)]
@@ -15,6 +17,13 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
-    let _ = (args, globals);
-    Err(CommandError::internal("`netsec approve` is not built yet"))
+    let receipt = model_pusher::approve(
+        &globals.workspace(),
+        &globals.config()?,
+        &args.plan,
+        current_actor(),
+        &args.reason,
+    )?;
+    print_receipt(&receipt);
+    Ok(())
 }

@@ -1,12 +1,14 @@
 //! `netsec reject`: refuse a plan.
 
-use super::Globals;
+use super::{Globals, print_receipt};
 use crate::error::CommandError;
+use crate::pipeline::model_pusher;
+use crate::runs::current_actor;
 
 /// Arguments of `netsec reject`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Plan id, or a unique prefix of one.
+    /// Plan id, or a unique beginning of one.
     pub plan: String,
     /// Why; goes to the journal.
     #[arg(long)]
@@ -15,6 +17,10 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
-    let _ = (args, globals);
-    Err(CommandError::internal("`netsec reject` is not built yet"))
+    // The configuration is read so that a command in the wrong folder says so.
+    globals.config()?;
+    let receipt =
+        model_pusher::reject(&globals.workspace(), &args.plan, current_actor(), &args.reason)?;
+    print_receipt(&receipt);
+    Ok(())
 }

@@ -1,12 +1,14 @@
 //! `netsec rollback`: put a former champion back.
 
-use super::Globals;
+use super::{Globals, print_receipt};
 use crate::error::CommandError;
+use crate::pipeline::model_pusher;
+use crate::runs::current_actor;
 
 /// Arguments of `netsec rollback`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The version; without it the one before the present champion.
+    /// The version; without it the newest one older than the present champion.
     pub version: Option<String>,
     /// Why; goes to the journal.
     #[arg(long)]
@@ -15,6 +17,13 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
-    let _ = (args, globals);
-    Err(CommandError::internal("`netsec rollback` is not built yet"))
+    let receipt = model_pusher::rollback(
+        &globals.workspace(),
+        &globals.config()?,
+        args.version.as_deref(),
+        current_actor(),
+        &args.reason,
+    )?;
+    print_receipt(&receipt);
+    Ok(())
 }
