@@ -3,7 +3,7 @@
 use super::{Globals, print_receipt};
 use crate::error::CommandError;
 use crate::pipeline::model_pusher;
-use crate::runs::current_actor;
+use crate::events::Actor;
 
 /// Arguments of `netsec reject`.
 #[derive(Debug, clap::Args)]
@@ -20,7 +20,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     // The configuration is read so that a command in the wrong folder says so.
     globals.config()?;
     let receipt =
-        model_pusher::reject(&globals.workspace(), &args.plan, current_actor(), &args.reason)?;
+        model_pusher::reject(&globals.workspace(), &args.plan, Actor::current(), &args.reason)?;
     print_receipt(&receipt);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::{Globals, print_receipt};
 use crate::error::CommandError;
 use crate::pipeline::model_pusher;
-use crate::runs::current_actor;
+use crate::events::Actor;
 
 /// Arguments of `netsec rollback`.
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
         &globals.workspace(),
         &globals.config()?,
         args.version.as_deref(),
-        current_actor(),
+        Actor::current(),
         &args.reason,
     )?;
     print_receipt(&receipt);

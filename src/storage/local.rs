@@ -262,3 +262,153 @@ pub(super) fn read_manifest(dir: &Path) -> Result<Manifest, StorageError> {
     }
     Ok(manifest)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::super::manifest::{MODEL_FILE, PREPROCESSOR_FILE, SCHEMA_FILE};
+    use super::*;
+
+    /// Keeps a version whose files all hold the version's name.
+    fn keep(workspace: &Workspace, version: &str, plan: &str) -> Result<PathBuf, StorageError> {
+        let run = workspace.root().join(format!("run-{version}"));
+        fs::create_dir_all(&run).unwrap();
+        let names = [MODEL_FILE, PREPROCESSOR_FILE, SCHEMA_FILE];
+        let sources = names.map(|name| {
+            let path = run.join(name);
+            fs::write(&path, format!("{name} of {version}")).unwrap();
+            (name, path)
+        });
+        let manifest = Manifest {
+            format: Manifest::FORMAT.into(),
+            format_version: Manifest::FORMAT_VERSION,
+            version: version.into(),
+            run_id: "20261122-1230-7f3a".into(),
+            plan_id: plan.into(),
+            learner: "xgboost".into(),
+            classes: vec!["normal".into(), "attack".into()],
+            threshold: Some(0.5),
+            files: sources
+                .iter()
+                .map(|(name, path)| ((*name).to_owned(), hash::sha256_file(path).unwrap()))
+                .collect(),
+            data_digest: "d".into(),
+            f1: None,
+            approvals: Vec::new(),
+            champion_before: None,
+            journal_hash: "h".into(),
+            pushed_at: chrono::Utc::now(),
+        };
+        keep_version(workspace, &manifest, &sources, None)
+    }
+
+    fn workspace() -> (tempfile::TempDir, Workspace) {
+        let dir = tempfile::tempdir().unwrap();
+        let workspace = Workspace::new(dir.path());
+        (dir, workspace)
+    }
+
+    #[test]
+    fn keeps_versions_in_order_and_swaps_them_in() {
+        let (_dir, workspace) = workspace();
+        for version in ["v2", "v10", "v1"] {
+            keep(&workspace, version, "p").unwrap();
+        }
+        assert_eq!(versions(&workspace).unwrap(), ["v1", "v2", "v10"]);
+        for version in ["v1", "v2", "v1"] {
+            put_in_production(&workspace, version).unwrap();
+            let dir = workspace.final_model();
+            assert_eq!(read_manifest(&dir).unwrap().version, version);
+            let model = fs::read_to_string(dir.join(MODEL_FILE)).unwrap();
+            assert_eq!(model, format!("{MODEL_FILE} of {version}"));
+            assert!(dir.join("README.md").is_file());
+        }
+        let left: Vec<_> = fs::read_dir(workspace.root())
+            .unwrap()
+            .flatten()
+            .filter(|e| e.file_name().to_string_lossy().starts_with(".final_model"))
+            .collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+
+    #[test]
+    fn keeping_the_same_version_twice_changes_nothing() {
+        let (_dir, workspace) = workspace();
+        let dir = keep(&workspace, "v1", "p").unwrap();
+        let before = fs::read(dir.join(MANIFEST_FILE)).unwrap();
+        keep(&workspace, "v1", "p").unwrap();
+        assert_eq!(fs::read(dir.join(MANIFEST_FILE)).unwrap(), before);
+    }
+
+    #[test]
+    fn an_altered_version_is_never_put_in_production() {
+        let (_dir, workspace) = workspace();
+        keep(&workspace, "v1", "p").unwrap();
+        put_in_production(&workspace, "v1").unwrap();
+        let dir = keep(&workspace, "v2", "q").unwrap();
+        fs::write(dir.join(MODEL_FILE), "something else").unwrap();
+        let e = put_in_production(&workspace, "v2").unwrap_err();
+        assert!(matches!(e, StorageError::Hash { .. }), "{e}");
+        assert_eq!(read_manifest(&workspace.final_model()).unwrap().version, "v1");
+        let e = put_in_production(&workspace, "v3").unwrap_err();
+        assert!(e.to_string().contains("v1, v2"), "{e}");
+    }
+
+    #[test]
+    fn a_manifest_cannot_name_files_outside_its_folder() {
+        let (_dir, workspace) = workspace();
+        let dir = keep(&workspace, "v1", "p").unwrap();
+        let text = fs::read_to_string(dir.join(MANIFEST_FILE)).unwrap();
+        fs::write(dir.join(MANIFEST_FILE), text.replace("\"model.json\"", "\"../model.json\""))
+            .unwrap();
+        assert!(matches!(read_manifest(&dir), Err(StorageError::Manifest { .. })));
+    }
+
+    /// A reader that opens the folder once reads one version or nothing, whatever is swapped.
+    #[test]
+    fn a_reader_never_sees_a_mixed_pair() {
+        let (_dir, workspace) = workspace();
+        keep(&workspace, "v1", "p").unwrap();
+        keep(&workspace, "v2", "q").unwrap();
+        put_in_production(&workspace, "v1").unwrap();
+        let done = AtomicBool::new(false);
+        let whole = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut whole = 0;
+                while !done.load(Ordering::Relaxed) {
+                    let dir = workspace.final_model();
+                    // The path resolves at every moment.
+                    let first = read_manifest(&dir);
+                    assert!(dir.join(MANIFEST_FILE).exists() || first.is_err());
+                    let Ok(first) = first else { continue };
+                    let files: Vec<_> = first
+                        .files
+                        .iter()
+                        .map(|(name, sha)| (fs::read(dir.join(name)), sha.clone()))
+                        .collect();
+                    let Ok(second) = read_manifest(&dir) else { continue };
+                    if second.plan_id != first.plan_id {
+                        continue;
+                    }
+                    for (bytes, sha) in files {
+                        // Swapped there and back in between is possible; a mix that passes
+                        // unnoticed is not: the hash of every file is checked by every reader.
+                        if let Ok(bytes) = bytes
+                            && hash::sha256(&bytes) == sha
+                        {
+                            whole += 1;
+                        }
+                    }
+                }
+                whole
+            });
+            for round in 0..200 {
+                put_in_production(&workspace, if round % 2 == 0 { "v2" } else { "v1" }).unwrap();
+            }
+            done.store(true, Ordering::Relaxed);
+            reader.join().unwrap()
+        });
+        assert!(whole > 0, "the reader never got through");
+    }
+}
