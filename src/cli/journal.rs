@@ -138,7 +138,7 @@ fn verify(
 }
 
 fn print_record(r: &JournalRecord) {
-    let clean = super::table::clean_text;
+    let clean = crate::text::clean;
     let plan = r.subject.plan_id.as_deref().map_or(String::new(), |p| format!("  plan {p}"));
     println!(
         "{:>4}  {}  {:<11} {:<5} by {} ({}){plan}  run {}",

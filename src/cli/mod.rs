@@ -215,7 +215,7 @@ fn print_json<T: serde::Serialize>(value: &T) -> Result<(), CommandError> {
 /// Prints what came of a decision.
 fn print_receipt(receipt: &crate::pipeline::model_pusher::Receipt) {
     for line in &receipt.lines {
-        println!("{}", table::clean_text(line));
+        println!("{}", crate::text::clean(line));
     }
     if receipt.pushed {
         println!("{} is in production.", receipt.version);

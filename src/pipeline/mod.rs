@@ -5,6 +5,7 @@
 //! it, works in a folder of its own that is renamed into place when complete, and records events.
 //! It knows no terminal, no command line and no tracking server.
 
+pub mod batch_prediction;
 pub mod data_ingestion;
 pub mod data_transformation;
 pub mod data_validation;

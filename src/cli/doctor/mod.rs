@@ -67,9 +67,9 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
                 State::Warn => "WARN",
                 State::Fail => "FAIL",
             };
-            println!("{word:<5} {:<14} {}", f.check, super::table::clean_text(&f.text));
+            println!("{word:<5} {:<14} {}", f.check, crate::text::clean(&f.text));
             if let Some(fix) = &f.fix {
-                println!("{:21}do: {}", "", super::table::clean_text(fix));
+                println!("{:21}do: {}", "", crate::text::clean(fix));
             }
         }
     }

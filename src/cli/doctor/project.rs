@@ -87,7 +87,10 @@ fn journal(workspace: &Workspace) -> Finding {
 fn runs(workspace: &Workspace) -> Finding {
     let store = RunStore::new(workspace);
     let mut crashed = Vec::new();
-    let ids = store.list();
+    let ids = match store.list() {
+        Ok(ids) => ids,
+        Err(e) => return Finding::fail("runs", &e),
+    };
     for id in &ids {
         if let Ok(view) = store.open(id)
             && matches!(view.outcome(), Outcome::Crashed | Outcome::Stalled)
