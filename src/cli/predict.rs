@@ -7,7 +7,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::Globals;
 use crate::dataset::{Frame, ROW_COLUMN, RawTable, parquet_file};
@@ -196,8 +196,9 @@ fn write_ndjson(
     scores: &[Option<f64>],
 ) -> std::io::Result<()> {
     let numeric: Vec<bool> = raw.columns.iter().map(|c| numbers(c).is_some()).collect();
+    // Written key by key: the columns keep the order of the file.
     for row in 0..labels.len() {
-        let mut object = Map::new();
+        out.write_all(b"{")?;
         for ((name, column), numeric) in raw.names.iter().zip(&raw.columns).zip(&numeric) {
             let value = match column[row].as_deref() {
                 None => Value::Null,
@@ -206,12 +207,10 @@ fn write_ndjson(
                 }
                 Some(text) => Value::from(text),
             };
-            object.insert(name.clone(), value);
+            write!(out, "{}:{value},", Value::from(name.as_str()))?;
         }
-        object.insert(LABEL.to_owned(), Value::from(labels[row]));
-        object.insert(SCORE.to_owned(), Value::from(scores[row]));
-        serde_json::to_writer(&mut *out, &object)?;
-        out.write_all(b"\n")?;
+        let (label, score) = (Value::from(labels[row]), Value::from(scores[row]));
+        writeln!(out, "\"{LABEL}\":{label},\"{SCORE}\":{score}}}")?;
     }
     Ok(())
 }
