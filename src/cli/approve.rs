@@ -2,8 +2,8 @@
 
 use super::{Globals, print_receipt};
 use crate::error::CommandError;
-use crate::pipeline::model_pusher;
 use crate::events::Actor;
+use crate::pipeline::model_pusher;
 
 /// Arguments of `netsec approve`.
 #[derive(Debug, clap::Args)]

@@ -54,7 +54,11 @@ pub fn run(args: &Args, _globals: &Globals) -> Result<(), CommandError> {
     })?;
     refuse_foreign_project(&workspace)?;
 
-    eprintln!("Making {} rows of network flows in {}", args.rows, args.dir.display());
+    eprintln!(
+        "Making {} rows of network flows in {}",
+        args.rows,
+        args.dir.display()
+    );
     let data = workspace.root().join("data");
     let batches = generator::write_batches(&data, args.rows, args.seed)?;
 
@@ -66,7 +70,10 @@ pub fn run(args: &Args, _globals: &Globals) -> Result<(), CommandError> {
         let first = follow(&workspace, "demo: the older batch")?;
         approve_as_demo(&workspace, &first)?;
     }
-    eprintln!("\nRun 2 of 2: the newer batch, which has drifted, {} rows", batches.rows.1);
+    eprintln!(
+        "\nRun 2 of 2: the newer batch, which has drifted, {} rows",
+        batches.rows.1
+    );
     write_config(&workspace, &batches.newer, args.seed)?;
     let second = follow(&workspace, "demo: the newer batch")?;
 
@@ -75,7 +82,13 @@ pub fn run(args: &Args, _globals: &Globals) -> Result<(), CommandError> {
     if args.headless || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return Ok(());
     }
-    console::run(&console::Args { plain: false, view_only: false }, &globals)
+    console::run(
+        &console::Args {
+            plain: false,
+            view_only: false,
+        },
+        &globals,
+    )
 }
 
 /// A folder with somebody's own configuration is not touched.
@@ -85,28 +98,38 @@ fn refuse_foreign_project(workspace: &Workspace) -> Result<(), CommandError> {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(e) => {
-            return Err(CommandError::backend(format!("{} cannot be read", path.display())).because(e));
+            return Err(
+                CommandError::backend(format!("{} cannot be read", path.display())).because(e),
+            );
         }
     };
     let config = crate::config::parse(&text, &path.display().to_string(), [])?;
     if config.schema.preset.as_deref() == Some("demo") {
         return Ok(());
     }
-    Err(CommandError::config(format!("{} belongs to another project", path.display()))
-        .hint("Choose another folder with --dir."))
+    Err(
+        CommandError::config(format!("{} belongs to another project", path.display()))
+            .hint("Choose another folder with --dir."),
+    )
 }
 
 /// Writes the demo's `config.toml`, reading from this batch.
 fn write_config(workspace: &Workspace, batch: &Path, seed: u64) -> Result<(), CommandError> {
     let mut config = Config::default();
-    config.source.path =
-        batch.strip_prefix(workspace.root()).unwrap_or(batch).to_path_buf();
+    config.source.path = batch
+        .strip_prefix(workspace.root())
+        .unwrap_or(batch)
+        .to_path_buf();
     config.schema.preset = Some("demo".to_owned());
-    config.split = SplitConfig { seed, ..SplitConfig::default() };
+    config.split = SplitConfig {
+        seed,
+        ..SplitConfig::default()
+    };
     config.training.seed = seed;
     let path = workspace.config_file();
-    files::write_atomic(&path, template::render(&config).as_bytes())
-        .map_err(|e| CommandError::backend(format!("{} cannot be written", path.display())).because(e))
+    files::write_atomic(&path, template::render(&config).as_bytes()).map_err(|e| {
+        CommandError::backend(format!("{} cannot be written", path.display())).because(e)
+    })
 }
 
 /// Starts a run and follows it to its end, as `netsec retrain` does.
@@ -125,10 +148,17 @@ fn follow(workspace: &Workspace, note: &str) -> Result<RunId, CommandError> {
 fn approve_as_demo(workspace: &Workspace, run: &RunId) -> Result<(), CommandError> {
     let config = crate::config::load(&workspace.config_file())?;
     let plan = model_pusher::plan_of_run(workspace, run)?.ok_or_else(|| {
-        CommandError::refused(format!("the gate did not accept the demo's first model (run {run})"))
-            .hint(format!("`netsec show {run}` says why; another --seed gives other data."))
+        CommandError::refused(format!(
+            "the gate did not accept the demo's first model (run {run})"
+        ))
+        .hint(format!(
+            "`netsec show {run}` says why; another --seed gives other data."
+        ))
     })?;
-    let by = Actor { name: "demo".to_owned(), from: Actor::current().from };
+    let by = Actor {
+        name: "demo".to_owned(),
+        from: Actor::current().from,
+    };
     let receipt = model_pusher::approve(
         workspace,
         &config,
@@ -160,7 +190,10 @@ fn summary(workspace: &Workspace, run: &RunId) -> Result<(), CommandError> {
     }
     let selected = state.selected.clone().unwrap_or_default();
     let test = state.learner.get(&selected).and_then(|l| l.test.as_ref());
-    println!("challenger  run {run} ({selected}), macro F1 {}", f1(test.and_then(|t| t.f1)));
+    println!(
+        "challenger  run {run} ({selected}), macro F1 {}",
+        f1(test.and_then(|t| t.f1))
+    );
     let drifted = state
         .drift
         .iter()

@@ -95,7 +95,10 @@ fn verify(
                     subject.version
                 )));
             }
-            if !records.iter().any(|r| r.hash == champion.manifest.journal_hash) {
+            if !records
+                .iter()
+                .any(|r| r.hash == champion.manifest.journal_hash)
+            {
                 return Err(CommandError::refused(
                     "the record that ordered the present champion is missing from the journal: \
                      its end was cut off or it was replaced",
@@ -129,7 +132,10 @@ fn verify(
             champion,
         });
     }
-    println!("The chain of {} records is whole; head {}.", report.records, report.head);
+    println!(
+        "The chain of {} records is whole; head {}.",
+        report.records, report.head
+    );
     match champion {
         Some(version) => println!("final_model/ is {version}, as the journal says."),
         None => println!("Nothing is in production."),
@@ -139,7 +145,11 @@ fn verify(
 
 fn print_record(r: &JournalRecord) {
     let clean = crate::text::clean;
-    let plan = r.subject.plan_id.as_deref().map_or(String::new(), |p| format!("  plan {p}"));
+    let plan = r
+        .subject
+        .plan_id
+        .as_deref()
+        .map_or(String::new(), |p| format!("  plan {p}"));
     println!(
         "{:>4}  {}  {:<11} {:<5} by {} ({}){plan}  run {}",
         r.seq,

@@ -34,18 +34,31 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     let config = globals.config()?;
     let run = RunStore::new(&workspace).resolve(&args.run)?;
     let plan = plan_of_run(&workspace, &run)?.ok_or_else(|| {
-        CommandError::not_found(format!("run {run} has no plan"))
-            .hint(format!("`netsec show {run}` says why: the gate must accept before a push is planned."))
+        CommandError::not_found(format!("run {run} has no plan")).hint(format!(
+            "`netsec show {run}` says why: the gate must accept before a push is planned."
+        ))
     })?;
     let status = plan_status(&workspace, &plan, &Journal::read(&workspace)?)?;
     let needed = config.approval.approvals;
     if args.json {
-        return print_json(&Document { plan: &plan, status: &status, approvals_needed: needed });
+        return print_json(&Document {
+            plan: &plan,
+            status: &status,
+            approvals_needed: needed,
+        });
     }
-    println!("plan {}   run {}   {}", plan.plan_id, plan.run_id, describe(&status, needed));
+    println!(
+        "plan {}   run {}   {}",
+        plan.plan_id,
+        plan.run_id,
+        describe(&status, needed)
+    );
     println!();
     println!("  version       {} ({})", plan.version, plan.selected);
-    println!("  champion      {}", plan.champion_before.as_deref().unwrap_or("none yet"));
+    println!(
+        "  champion      {}",
+        plan.champion_before.as_deref().unwrap_or("none yet")
+    );
     println!("  model         sha256 {}", plan.model_sha256);
     println!("  preprocessor  sha256 {}", plan.preprocessor_sha256);
     println!("  data          digest {}", plan.data_digest);

@@ -61,7 +61,12 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     let rows = raw.rows();
     let mut labels: Vec<Option<&str>> = vec![None; rows];
     let mut scores: Vec<Option<f64>> = vec![None; rows];
-    for (row, p) in typed.frame.numbers(ROW_COLUMN)?.into_iter().zip(&predictions) {
+    for (row, p) in typed
+        .frame
+        .numbers(ROW_COLUMN)?
+        .into_iter()
+        .zip(&predictions)
+    {
         let row = row as usize;
         if row >= rows {
             return Err(CommandError::internal(format!(
@@ -88,7 +93,12 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
 }
 
 fn format_of(path: &Path) -> Result<Format, CommandError> {
-    match path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).as_deref() {
+    match path
+        .extension()
+        .and_then(|e| e.to_str())
+        .map(str::to_ascii_lowercase)
+        .as_deref()
+    {
         Some("csv") => Ok(Format::Csv),
         Some("parquet") => Ok(Format::Parquet),
         Some("ndjson" | "jsonl") => Ok(Format::Ndjson),
@@ -103,7 +113,12 @@ fn format_of(path: &Path) -> Result<Format, CommandError> {
 /// Gives the columns of a file without a header the schema's names.
 fn named(mut raw: RawTable, header: Option<bool>, schema: &Schema) -> RawTable {
     if header == Some(false) && raw.names.len() <= schema.columns.len() {
-        raw.names = schema.columns.iter().take(raw.names.len()).map(|c| c.name.clone()).collect();
+        raw.names = schema
+            .columns
+            .iter()
+            .take(raw.names.len())
+            .map(|c| c.name.clone())
+            .collect();
     }
     raw
 }

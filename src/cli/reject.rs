@@ -2,8 +2,8 @@
 
 use super::{Globals, print_receipt};
 use crate::error::CommandError;
-use crate::pipeline::model_pusher;
 use crate::events::Actor;
+use crate::pipeline::model_pusher;
 
 /// Arguments of `netsec reject`.
 #[derive(Debug, clap::Args)]
@@ -19,8 +19,12 @@ pub struct Args {
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     // The configuration is read so that a command in the wrong folder says so.
     globals.config()?;
-    let receipt =
-        model_pusher::reject(&globals.workspace(), &args.plan, Actor::current(), &args.reason)?;
+    let receipt = model_pusher::reject(
+        &globals.workspace(),
+        &args.plan,
+        Actor::current(),
+        &args.reason,
+    )?;
     print_receipt(&receipt);
     Ok(())
 }

@@ -30,10 +30,14 @@ pub fn predict(champion: &Champion, frame: &Frame) -> Result<Vec<Prediction>, Co
 /// From the class probabilities of one row to its prediction.
 fn decide(probabilities: &[f64], threshold: Option<f64>) -> Prediction {
     match (probabilities, threshold) {
-        ([_, threat], Some(threshold)) => {
-            Prediction { class: usize::from(*threat >= threshold), score: *threat }
-        }
-        ([_, threat], None) => Prediction { class: usize::from(*threat > 0.5), score: *threat },
+        ([_, threat], Some(threshold)) => Prediction {
+            class: usize::from(*threat >= threshold),
+            score: *threat,
+        },
+        ([_, threat], None) => Prediction {
+            class: usize::from(*threat > 0.5),
+            score: *threat,
+        },
         _ => {
             // The first of equals wins, as argmax does everywhere else.
             let mut best = 0;
@@ -42,7 +46,10 @@ fn decide(probabilities: &[f64], threshold: Option<f64>) -> Prediction {
                     best = class;
                 }
             }
-            Prediction { class: best, score: probabilities.get(best).copied().unwrap_or(0.0) }
+            Prediction {
+                class: best,
+                score: probabilities.get(best).copied().unwrap_or(0.0),
+            }
         }
     }
 }
@@ -53,9 +60,33 @@ mod tests {
 
     #[test]
     fn decides_at_the_operating_point() {
-        assert_eq!(decide(&[0.7, 0.3], Some(0.2)), Prediction { class: 1, score: 0.3 });
-        assert_eq!(decide(&[0.7, 0.3], Some(0.4)), Prediction { class: 0, score: 0.3 });
-        assert_eq!(decide(&[0.5, 0.5], None), Prediction { class: 0, score: 0.5 });
-        assert_eq!(decide(&[0.2, 0.4, 0.4], None), Prediction { class: 1, score: 0.4 });
+        assert_eq!(
+            decide(&[0.7, 0.3], Some(0.2)),
+            Prediction {
+                class: 1,
+                score: 0.3
+            }
+        );
+        assert_eq!(
+            decide(&[0.7, 0.3], Some(0.4)),
+            Prediction {
+                class: 0,
+                score: 0.3
+            }
+        );
+        assert_eq!(
+            decide(&[0.5, 0.5], None),
+            Prediction {
+                class: 0,
+                score: 0.5
+            }
+        );
+        assert_eq!(
+            decide(&[0.2, 0.4, 0.4], None),
+            Prediction {
+                class: 1,
+                score: 0.4
+            }
+        );
     }
 }

@@ -1,11 +1,14 @@
 //! The champion: the model in production, ready to score.
 
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::local::{StorageError, read_manifest};
+use rustix::fs::{Mode, OFlags};
+
+use super::local::{StorageError, parse_manifest};
 use super::manifest::{
     MANIFEST_FILE, MODEL_FILE, Manifest, PREPROCESSOR_FILE, REFERENCE_FILE, SCHEMA_FILE,
 };
@@ -44,8 +47,8 @@ pub struct Champion {
 
 /// Reads the champion of `final_model/`, hashes checked; `None` when there is none yet.
 ///
-/// A push may swap the folder between two reads; then a hash does not match, and everything is
-/// read again.
+/// A push may remove the folder that is being read; then everything is read again from the new
+/// one.
 pub fn load_champion(workspace: &Workspace) -> Result<Option<Champion>, CommandError> {
     let dir = workspace.final_model();
     let mut tried = 0;
@@ -79,28 +82,39 @@ pub fn load_version(workspace: &Workspace, version: &str) -> Result<Champion, Co
     load(workspace, &dir)
 }
 
+/// Reads every file through one handle of the folder: whatever is exchanged meanwhile, all bytes
+/// come from the folder that was opened. Each file is hashed before it is parsed.
 fn load(workspace: &Workspace, dir: &Path) -> Result<Champion, CommandError> {
-    let manifest = read_manifest(dir)?;
-    for (name, expected) in &manifest.files {
-        let path = dir.join(name);
-        let found = hash::sha256_file(&path).map_err(|source| StorageError::File {
-            path: path.clone(),
-            source,
-        })?;
-        if found != *expected {
-            return Err(StorageError::Hash {
-                path,
+    let folder = Folder::open(dir)?;
+    let manifest = parse_manifest(&dir.join(MANIFEST_FILE), &folder.read(MANIFEST_FILE)?)?;
+    let checked = |name: &str| -> Result<Vec<u8>, CommandError> {
+        let bytes = folder.read(name)?;
+        let found = hash::sha256(&bytes);
+        match manifest.files.get(name) {
+            Some(expected) if *expected == found => Ok(bytes),
+            expected => Err(StorageError::Hash {
+                path: dir.join(name),
                 found,
-                expected: expected.clone(),
+                expected: expected
+                    .cloned()
+                    .unwrap_or_else(|| "a hash in the manifest".to_owned()),
             }
-            .into());
+            .into()),
         }
-    }
-    let schema_path = dir.join(SCHEMA_FILE);
-    let schema: Schema = read_json(&schema_path).map_err(|source| StorageError::File {
-        path: schema_path.clone(),
-        source,
-    })?;
+    };
+    let unreadable = |name: &str, reason: String| {
+        CommandError::from(StorageError::Content {
+            path: dir.join(name),
+            reason,
+        })
+    };
+    let schema: Schema = serde_json::from_slice(&checked(SCHEMA_FILE)?)
+        .map_err(|e| unreadable(SCHEMA_FILE, e.to_string()))?;
+    let model = Model::from_bytes(&checked(MODEL_FILE)?).map_err(|e| unreadable(MODEL_FILE, e))?;
+    let preprocessor = String::from_utf8(checked(PREPROCESSOR_FILE)?)
+        .map_err(|e| e.to_string())
+        .and_then(|text| Preprocessor::parse(&text))
+        .map_err(|e| unreadable(PREPROCESSOR_FILE, e))?;
     let run_id = manifest
         .run_id
         .parse()
@@ -112,15 +126,6 @@ fn load(workspace: &Workspace, dir: &Path) -> Result<Champion, CommandError> {
         .versions()
         .join(&manifest.version)
         .join(REFERENCE_FILE);
-    let model = Model::load(&dir.join(MODEL_FILE))?;
-    let preprocessor = Preprocessor::load(&dir.join(PREPROCESSOR_FILE))?;
-    // The second read of the manifest closes the window between hashing and loading.
-    if read_manifest(dir)?.plan_id != manifest.plan_id {
-        return Err(CommandError::backend(format!(
-            "{} was replaced while it was read",
-            dir.display()
-        )));
-    }
     Ok(Champion {
         version: manifest.version.clone(),
         run_id,
@@ -133,6 +138,32 @@ fn load(workspace: &Workspace, dir: &Path) -> Result<Champion, CommandError> {
     })
 }
 
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> io::Result<T> {
-    Ok(serde_json::from_slice(&fs::read(path)?)?)
+/// An open folder; its files are found through the handle, not through its path.
+struct Folder<'a> {
+    path: &'a Path,
+    handle: OwnedFd,
+}
+
+impl<'a> Folder<'a> {
+    fn open(path: &'a Path) -> Result<Self, StorageError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let handle =
+            rustix::fs::open(path, flags, Mode::empty()).map_err(|e| StorageError::File {
+                path: path.to_owned(),
+                source: e.into(),
+            })?;
+        Ok(Self { path, handle })
+    }
+    fn read(&self, name: &str) -> Result<Vec<u8>, StorageError> {
+        let failed = |source: io::Error| StorageError::File {
+            path: self.path.join(name),
+            source,
+        };
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.handle, name, flags, Mode::empty())
+            .map_err(|e| failed(e.into()))?;
+        let mut bytes = Vec::new();
+        File::from(file).read_to_end(&mut bytes).map_err(failed)?;
+        Ok(bytes)
+    }
 }

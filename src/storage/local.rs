@@ -50,6 +50,14 @@ pub enum StorageError {
         /// What is wrong.
         reason: String,
     },
+    /// A file that hashes right cannot be read by this program.
+    #[error("{path} cannot be read: {reason}")]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// There is no such version.
     #[error("there is no version {version}; there are {available}")]
     NoVersion {
@@ -64,10 +72,10 @@ impl From<StorageError> for CommandError {
     fn from(e: StorageError) -> Self {
         match &e {
             StorageError::File { .. } => CommandError::backend(e.to_string()),
-            StorageError::Hash { .. } | StorageError::Manifest { .. } => {
-                CommandError::backend(e.to_string())
-                    .hint("`netsec rollback --reason ..` puts a kept version back in place.")
-            }
+            StorageError::Hash { .. }
+            | StorageError::Manifest { .. }
+            | StorageError::Content { .. } => CommandError::backend(e.to_string())
+                .hint("`netsec rollback --reason ..` puts a kept version back in place."),
             StorageError::NoVersion { .. } => CommandError::not_found(e.to_string()),
         }
     }
@@ -236,14 +244,19 @@ fn copy_checked(from: &Path, to: &Path, expected: Option<&String>) -> Result<(),
 }
 
 /// Reads the manifest of a folder.
-pub(super) fn read_manifest(dir: &Path) -> Result<Manifest, StorageError> {
+fn read_manifest(dir: &Path) -> Result<Manifest, StorageError> {
     let path = dir.join(MANIFEST_FILE);
     let bytes = fs::read(&path).map_err(at(&path))?;
+    parse_manifest(&path, &bytes)
+}
+
+/// Parses a manifest; refuses other formats and names that lead out of its folder.
+pub(super) fn parse_manifest(path: &Path, bytes: &[u8]) -> Result<Manifest, StorageError> {
     let wrong = |reason: String| StorageError::Manifest {
-        path: path.clone(),
+        path: path.to_owned(),
         reason,
     };
-    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;
+    let manifest: Manifest = serde_json::from_slice(bytes).map_err(|e| wrong(e.to_string()))?;
     if manifest.format != Manifest::FORMAT || manifest.format_version != Manifest::FORMAT_VERSION {
         return Err(wrong(format!(
             "its format is {} {}, this program reads {} {}",
@@ -265,8 +278,6 @@ pub(super) fn read_manifest(dir: &Path) -> Result<Manifest, StorageError> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
     use super::super::manifest::{MODEL_FILE, PREPROCESSOR_FILE, SCHEMA_FILE};
     use super::*;
 
@@ -350,7 +361,10 @@ mod tests {
         fs::write(dir.join(MODEL_FILE), "something else").unwrap();
         let e = put_in_production(&workspace, "v2").unwrap_err();
         assert!(matches!(e, StorageError::Hash { .. }), "{e}");
-        assert_eq!(read_manifest(&workspace.final_model()).unwrap().version, "v1");
+        assert_eq!(
+            read_manifest(&workspace.final_model()).unwrap().version,
+            "v1"
+        );
         let e = put_in_production(&workspace, "v3").unwrap_err();
         assert!(e.to_string().contains("v1, v2"), "{e}");
     }
@@ -360,55 +374,14 @@ mod tests {
         let (_dir, workspace) = workspace();
         let dir = keep(&workspace, "v1", "p").unwrap();
         let text = fs::read_to_string(dir.join(MANIFEST_FILE)).unwrap();
-        fs::write(dir.join(MANIFEST_FILE), text.replace("\"model.json\"", "\"../model.json\""))
-            .unwrap();
-        assert!(matches!(read_manifest(&dir), Err(StorageError::Manifest { .. })));
-    }
-
-    /// A reader that opens the folder once reads one version or nothing, whatever is swapped.
-    #[test]
-    fn a_reader_never_sees_a_mixed_pair() {
-        let (_dir, workspace) = workspace();
-        keep(&workspace, "v1", "p").unwrap();
-        keep(&workspace, "v2", "q").unwrap();
-        put_in_production(&workspace, "v1").unwrap();
-        let done = AtomicBool::new(false);
-        let whole = std::thread::scope(|scope| {
-            let reader = scope.spawn(|| {
-                let mut whole = 0;
-                while !done.load(Ordering::Relaxed) {
-                    let dir = workspace.final_model();
-                    // The path resolves at every moment.
-                    let first = read_manifest(&dir);
-                    assert!(dir.join(MANIFEST_FILE).exists() || first.is_err());
-                    let Ok(first) = first else { continue };
-                    let files: Vec<_> = first
-                        .files
-                        .iter()
-                        .map(|(name, sha)| (fs::read(dir.join(name)), sha.clone()))
-                        .collect();
-                    let Ok(second) = read_manifest(&dir) else { continue };
-                    if second.plan_id != first.plan_id {
-                        continue;
-                    }
-                    for (bytes, sha) in files {
-                        // Swapped there and back in between is possible; a mix that passes
-                        // unnoticed is not: the hash of every file is checked by every reader.
-                        if let Ok(bytes) = bytes
-                            && hash::sha256(&bytes) == sha
-                        {
-                            whole += 1;
-                        }
-                    }
-                }
-                whole
-            });
-            for round in 0..200 {
-                put_in_production(&workspace, if round % 2 == 0 { "v2" } else { "v1" }).unwrap();
-            }
-            done.store(true, Ordering::Relaxed);
-            reader.join().unwrap()
-        });
-        assert!(whole > 0, "the reader never got through");
+        fs::write(
+            dir.join(MANIFEST_FILE),
+            text.replace("\"model.json\"", "\"../model.json\""),
+        )
+        .unwrap();
+        assert!(matches!(
+            read_manifest(&dir),
+            Err(StorageError::Manifest { .. })
+        ));
     }
 }

@@ -42,14 +42,29 @@ struct Finding {
 
 impl Finding {
     fn ok(check: &'static str, text: impl Into<String>) -> Self {
-        Self { check, state: State::Ok, text: text.into(), fix: None, kind: ErrorKind::Internal }
+        Self {
+            check,
+            state: State::Ok,
+            text: text.into(),
+            fix: None,
+            kind: ErrorKind::Internal,
+        }
     }
     fn warn(check: &'static str, text: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { state: State::Warn, fix: Some(fix.into()), ..Self::ok(check, text) }
+        Self {
+            state: State::Warn,
+            fix: Some(fix.into()),
+            ..Self::ok(check, text)
+        }
     }
     fn fail(check: &'static str, error: &CommandError) -> Self {
         let fix = (!error.hints.is_empty()).then(|| error.hints.join(" "));
-        Self { state: State::Fail, fix, kind: error.kind, ..Self::ok(check, error.full_message()) }
+        Self {
+            state: State::Fail,
+            fix,
+            kind: error.kind,
+            ..Self::ok(check, error.full_message())
+        }
     }
 }
 
@@ -57,7 +72,10 @@ impl Finding {
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     let mut findings = project::check(globals);
     findings.extend(session::check());
-    let failed = findings.iter().find(|f| f.state == State::Fail).map(|f| f.kind);
+    let failed = findings
+        .iter()
+        .find(|f| f.state == State::Fail)
+        .map(|f| f.kind);
     if args.json {
         print_json(&findings)?;
     } else {

@@ -70,7 +70,10 @@ fn champion(workspace: &Workspace) -> Finding {
     match storage::load_champion(workspace) {
         Ok(Some(c)) => Finding::ok(
             "final_model",
-            format!("{} ({}), every hash matches its manifest", c.version, c.manifest.learner),
+            format!(
+                "{} ({}), every hash matches its manifest",
+                c.version, c.manifest.learner
+            ),
         ),
         Ok(None) => Finding::ok("final_model", "no champion yet"),
         Err(e) => Finding::fail("final_model", &e),
@@ -79,7 +82,10 @@ fn champion(workspace: &Workspace) -> Finding {
 
 fn journal(workspace: &Workspace) -> Finding {
     match Journal::read(workspace) {
-        Ok(records) => Finding::ok("journal", format!("{} records, the chain is whole", records.len())),
+        Ok(records) => Finding::ok(
+            "journal",
+            format!("{} records, the chain is whole", records.len()),
+        ),
         Err(e) => Finding::fail("journal", &e.into()),
     }
 }
@@ -109,7 +115,11 @@ fn runs(workspace: &Workspace) -> Finding {
 }
 
 fn disk(workspace: &Workspace) -> Vec<Finding> {
-    let root = if workspace.root().as_os_str().is_empty() { Path::new(".") } else { workspace.root() };
+    let root = if workspace.root().as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        workspace.root()
+    };
     let mut findings = Vec::new();
     match rustix::fs::statvfs(root) {
         Ok(stat) => {

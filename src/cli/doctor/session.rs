@@ -22,7 +22,11 @@ fn xgboost() -> Finding {
     if cfg!(feature = "xgboost") {
         Finding::ok("xgboost", "built in")
     } else {
-        Finding::warn("xgboost", "this build leaves XGBoost out", "Build with default features.")
+        Finding::warn(
+            "xgboost",
+            "this build leaves XGBoost out",
+            "Build with default features.",
+        )
     }
 }
 
@@ -40,7 +44,11 @@ fn terminal() -> Finding {
     } else {
         "16 colours"
     };
-    let tmux = if env::var_os("TMUX").is_some() { ", inside tmux" } else { "" };
+    let tmux = if env::var_os("TMUX").is_some() {
+        ", inside tmux"
+    } else {
+        ""
+    };
     Finding::ok("terminal", format!("{term}, {colours}{tmux}"))
 }
 
@@ -67,9 +75,14 @@ fn lingering() -> Finding {
     if !Path::new("/run/systemd/system").exists() {
         return Finding::ok(CHECK, "no systemd: a detached run survives logout");
     }
-    let user = env::var("USER").or_else(|_| env::var("LOGNAME")).unwrap_or_default();
+    let user = env::var("USER")
+        .or_else(|_| env::var("LOGNAME"))
+        .unwrap_or_default();
     if !user.is_empty() && Path::new("/var/lib/systemd/linger").join(&user).exists() {
-        return Finding::ok(CHECK, format!("on for {user}: a detached run survives logout"));
+        return Finding::ok(
+            CHECK,
+            format!("on for {user}: a detached run survives logout"),
+        );
     }
     if kills_user_processes() {
         Finding::warn(
@@ -79,13 +92,19 @@ fn lingering() -> Finding {
             format!("`loginctl enable-linger {user}`"),
         )
     } else {
-        Finding::ok(CHECK, "KillUserProcesses is off: a detached run survives logout")
+        Finding::ok(
+            CHECK,
+            "KillUserProcesses is off: a detached run survives logout",
+        )
     }
 }
 
 fn kills_user_processes() -> bool {
     let mut files = vec![Path::new("/etc/systemd/logind.conf").to_owned()];
-    for dir in ["/usr/lib/systemd/logind.conf.d", "/etc/systemd/logind.conf.d"] {
+    for dir in [
+        "/usr/lib/systemd/logind.conf.d",
+        "/etc/systemd/logind.conf.d",
+    ] {
         if let Ok(entries) = fs::read_dir(dir) {
             let mut more: Vec<_> = entries.flatten().map(|e| e.path()).collect();
             more.sort();

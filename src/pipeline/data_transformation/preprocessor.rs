@@ -245,7 +245,8 @@ impl Preprocessor {
             problem,
         })
     }
-    fn parse(text: &str) -> Result<Self, String> {
+    /// Reads the text of a preprocessor file; the error says what is wrong with it.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let header: Header = exact_json::from_str(text)
             .map_err(|e| format!("this is not a preprocessor file: {e}"))?;
         if header.format != FORMAT {

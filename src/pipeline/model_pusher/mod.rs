@@ -8,6 +8,8 @@ mod decide;
 mod plan;
 mod push;
 mod rollback;
+#[cfg(test)]
+mod tests;
 
 pub use decide::{PendingPlan, PlanStatus, Receipt, approve, pending, plan_status, reject};
 pub use plan::{PlanEvidence, PushPlan, find_plan, plan_of_run, plans};
