@@ -223,6 +223,12 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<JournalRecord>, u64), Journal
                 "it does not continue the record before it".to_owned(),
             ));
         }
+        // A flipped byte in the name of a field would otherwise read as that field left out.
+        if serde_json::to_vec(&record).ok().as_deref() != Some(&line[..line.len() - 1]) {
+            return Err(broken(
+                "it is not written the way this program writes".to_owned(),
+            ));
+        }
         if record.hash != record.expected_hash() {
             return Err(broken("its content does not match its hash".to_owned()));
         }

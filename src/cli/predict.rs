@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::Globals;
-use crate::dataset::{Frame, ROW_COLUMN, RawTable, parquet_file};
+use crate::dataset::{Frame, ROW_COLUMN, RawTable, write_frame};
 use crate::error::CommandError;
 use crate::files;
 use crate::pipeline::batch_prediction;
@@ -154,7 +154,7 @@ fn write(
             files::write_atomic(path, &bytes).map_err(failed)
         }
         (Some(path), Format::Parquet) => {
-            parquet_file::write_frame(&as_frame(raw, labels, scores)?, path)?;
+            write_frame(&as_frame(raw, labels, scores)?, path)?;
             Ok(())
         }
     }

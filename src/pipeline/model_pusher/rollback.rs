@@ -49,7 +49,9 @@ pub fn rollback(
                     .hint(format!("Name a version: {}.", kept.join(", ")))
             })?,
     };
-    if target == present {
+    // A damaged or missing final_model/ may be mended with the version it should hold.
+    let in_place = matches!(storage::load_champion(workspace), Ok(Some(c)) if c.version == target);
+    if target == present && in_place {
         return Err(CommandError::refused(format!(
             "{target} is in production already"
         )));
