@@ -204,7 +204,7 @@ impl Model {
             ModelBody::RandomForest(m) => m.importances().to_vec(),
             ModelBody::Adaboost(m) => m.importances().to_vec(),
             #[cfg(feature = "xgboost")]
-            ModelBody::Xgboost(m) => m.total_gain(),
+            ModelBody::Xgboost(m) => m.total_gain(self.features.len()),
             ModelBody::LinfaTree(m) => m.importances(),
             ModelBody::LinfaLogistic(m) => m.importances(),
         };

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 /// Learners that exist in this build.
 fn specs() -> Vec<LearnerSpec> {
-    vec![
+    let mut specs = vec![
         LearnerSpec::LogisticRegression(Default::default()),
         LearnerSpec::DecisionTree(Default::default()),
         LearnerSpec::RandomForest(RandomForestParams {
@@ -21,7 +21,14 @@ fn specs() -> Vec<LearnerSpec> {
         }),
         LearnerSpec::LinfaTree(Default::default()),
         LearnerSpec::LinfaLogistic(Default::default()),
-    ]
+    ];
+    if cfg!(feature = "xgboost") {
+        specs.push(LearnerSpec::Xgboost(XgboostParams {
+            rounds: 5,
+            ..Default::default()
+        }));
+    }
+    specs
 }
 
 /// Noisy rows of `classes` classes; class c shifts feature c % 3.
@@ -227,6 +234,21 @@ fn other_formats_and_versions_are_named() {
     }
     let missing = Model::load(std::path::Path::new("/does/not/exist"));
     assert!(matches!(missing, Err(ModelError::File { .. })));
+}
+
+#[cfg(not(feature = "xgboost"))]
+#[test]
+fn a_build_without_xgboost_says_so() {
+    let (x, y) = data(60, 2);
+    let e = fit_on(&LearnerSpec::Xgboost(Default::default()), &x, &y, 1).unwrap_err();
+    assert!(matches!(e, FitError::Library { .. }));
+    assert!(e.to_string().contains("leaves XGBoost out"), "{e}");
+    let file = br#"{"format":"netsec-model","version":1,"learner":"xgboost"}"#;
+    assert!(
+        Model::from_bytes(file)
+            .unwrap_err()
+            .contains("leaves XGBoost out")
+    );
 }
 
 proptest! {

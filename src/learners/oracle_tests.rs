@@ -233,3 +233,57 @@ fn logistic_regression_equals_scikit_learn_on_nsl_kdd() {
     near("accuracy", accuracy, 0.7531, 0.003);
     near("AUC", auc, 0.7795, 0.003);
 }
+
+#[cfg(feature = "xgboost")]
+mod xgboost {
+    use super::*;
+
+    fn spec() -> LearnerSpec {
+        LearnerSpec::Xgboost(Default::default())
+    }
+
+    #[test]
+    fn xgboost_equals_python_on_phishing() {
+        let Some(shared) = shared("xgboost_equals_python_on_phishing") else {
+            return;
+        };
+        let (accuracy, auc) = measure(&spec(), &phishing(&shared));
+        near("accuracy", accuracy, 0.9760, 0.004);
+        near("AUC", auc, 0.9967, 0.002);
+    }
+
+    /// The peer is Python's XGBoost 3.4.1, the version we link: its wheel gives the very bytes our
+    /// library gives on this table. The shared figures, 0.7879 and 0.9638, are those of 3.2.0,
+    /// which places its histogram bins elsewhere; within 3.2.0 alone, `max_bin` between 240 and
+    /// 512 moves the accuracy at 0.5 between 0.786 and 0.801 and the AUC between 0.962 and 0.967.
+    #[test]
+    fn xgboost_equals_python_on_nsl_kdd() {
+        let Some(shared) = shared("xgboost_equals_python_on_nsl_kdd") else {
+            return;
+        };
+        let (accuracy, auc) = measure(&spec(), &nsl(&shared, false));
+        near("accuracy", accuracy, 0.8018, 0.004);
+        near("AUC", auc, 0.9613, 0.002);
+    }
+
+    #[test]
+    fn xgboost_equals_python_on_five_classes() {
+        let Some(shared) = shared("xgboost_equals_python_on_five_classes") else {
+            return;
+        };
+        let (accuracy, _) = measure(&spec(), &nsl(&shared, true));
+        near("accuracy", accuracy, 0.7770, 0.004);
+    }
+
+    /// A real table, where gradients become tiny and sums lose bits.
+    #[test]
+    fn xgboost_has_the_same_bytes_at_any_number_of_threads_on_nsl_kdd() {
+        let name = "xgboost_has_the_same_bytes_at_any_number_of_threads_on_nsl_kdd";
+        let Some(shared) = shared(name) else {
+            return;
+        };
+        let split = nsl(&shared, false);
+        let bytes = |threads| serde_json::to_vec(&fit(&spec(), &split.train, threads)).unwrap();
+        assert!(bytes(1) == bytes(3));
+    }
+}
