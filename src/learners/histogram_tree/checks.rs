@@ -1,76 +1,35 @@
-//! What the trees refuse before they fit: empty data, values that are not finite, wrong weights,
+//! What the trees refuse before they fit: values that are not finite, data too large to number,
 //! settings out of range.
 
 use crate::dataset::Matrix;
 use crate::learners::{FitError, FitRequest, MaxFeatures};
 
-/// Checks shapes and labels and returns the effective row weights, if there are any.
+/// Checks the request and returns the effective row weights, if there are any.
 pub(super) fn request(
     learner: &'static str,
     request: &FitRequest<'_>,
 ) -> Result<Option<Vec<f64>>, FitError> {
-    let data = |reason: String| FitError::Data { learner, reason };
+    request.check(learner)?;
     let (x, y) = (request.x, request.y);
-    if x.rows() == 0 || x.features() == 0 {
-        return Err(data("there are no rows or no features".into()));
+    // Rows are kept as u32, features as i32 in files, classes as u16.
+    if x.rows() >= u32::MAX as usize
+        || x.features() >= i32::MAX as usize
+        || y.classes.len() > usize::from(u16::MAX)
+    {
+        return Err(FitError::Data {
+            learner,
+            reason: format!(
+                "{} rows, {} features and {} classes are more than the trees can number",
+                x.rows(),
+                x.features(),
+                y.classes.len()
+            ),
+        });
     }
-    if x.rows() >= u32::MAX as usize || x.features() >= i32::MAX as usize {
-        return Err(data(
-            "there are more than 2^32 rows or 2^31 features".into(),
-        ));
-    }
-    if y.rows() != x.rows() {
-        return Err(data(format!(
-            "there are {} labels for {} rows",
-            y.rows(),
-            x.rows()
-        )));
-    }
-    let classes = y.classes.len();
-    if classes == 0 || classes > usize::from(u16::MAX) {
-        return Err(data(format!("{classes} classes; there may be 1 to 65535")));
-    }
-    if let Some(row) = y.codes.iter().position(|&c| c as usize >= classes) {
-        return Err(data(format!(
-            "row {row} has class {} of {classes}",
-            y.codes[row]
-        )));
-    }
-    for (what, weights, expected) in [
-        ("row", &request.weights.rows, x.rows()),
-        ("class", &request.weights.classes, classes),
-    ] {
-        let Some(weights) = weights else { continue };
-        if weights.len() != expected {
-            return Err(data(format!(
-                "there are {} {what} weights, {expected} are needed",
-                weights.len()
-            )));
-        }
-        if let Some(i) = weights.iter().position(|w| !w.is_finite() || *w < 0.0) {
-            return Err(data(format!(
-                "{what} weight {i} is {}; weights are finite and not negative",
-                weights[i]
-            )));
-        }
-    }
-    let weights = request
+    Ok(request
         .weights
         .effective(y)
-        .map(|w| w.into_iter().map(f64::from).collect::<Vec<_>>());
-    if let Some(w) = &weights
-        && !w.iter().any(|&w| w > 0.0)
-    {
-        return Err(data("every row has weight 0".into()));
-    }
-    if let Some((watched, labels)) = request.watch
-        && (watched.features() != x.features() || watched.rows() != labels.rows())
-    {
-        return Err(data(
-            "the watched rows do not have the shape of the train rows".into(),
-        ));
-    }
-    Ok(weights)
+        .map(|w| w.into_iter().map(f64::from).collect()))
 }
 
 /// The message for a value a tree cannot be fitted on.

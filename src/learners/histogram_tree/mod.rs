@@ -16,10 +16,14 @@ mod codes;
 mod criterion;
 mod curve;
 mod decision_tree;
+#[cfg(test)]
+mod exact_oracle_tests;
 mod grow;
 #[cfg(test)]
 mod oracle_tests;
 mod random_forest;
+#[cfg(test)]
+mod search_tests;
 mod seeds;
 mod split;
 #[cfg(test)]

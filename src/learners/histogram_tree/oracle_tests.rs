@@ -137,6 +137,23 @@ fn slow() -> bool {
     std::env::var_os("NETSEC_SLOW_TESTS").is_some()
 }
 
+/// Rows a second and core of one fitted model on the train rows; printed, never asserted.
+fn print_speed(name: &str, task: &Task, spec: &LearnerSpec) {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    pool.expect("pool").install(|| {
+        let fitted = with_request(&task.x, &task.y, 0, |request| Model::fit(spec, request));
+        let model = fitted.expect("fit");
+        let start = cpu_seconds();
+        let mut rows = 0;
+        while rows < 20_000 || cpu_seconds() - start < 0.3 && rows < 50_000_000 {
+            let proba = model.predict_proba(&task.x).expect("predict");
+            rows += proba.len() / task.y.classes.len();
+        }
+        let speed = rows as f64 / (cpu_seconds() - start);
+        println!("{name} {}: predicts {speed:.0} rows a CPU s", spec.id());
+    });
+}
+
 #[test]
 fn phishing_agrees_with_scikit_learn() {
     let Some(shared) = shared("phishing_agrees_with_scikit_learn") else {
@@ -146,6 +163,11 @@ fn phishing_agrees_with_scikit_learn() {
     compare("phishing", &task, &tree(), 10, 0.0);
     compare("phishing", &task, &forest(), 10, 0.0);
     compare("phishing", &task, &adaboost(), 2, 1e-3);
+    if slow() {
+        for spec in [tree(), forest(), adaboost()] {
+            print_speed("phishing", &task, &spec);
+        }
+    }
 }
 
 #[test]
@@ -159,6 +181,11 @@ fn nsl_binary_agrees_with_scikit_learn() {
         compare("nsl_binary", &task, &forest(), 10, 0.0);
     }
     compare("nsl_binary", &task, &adaboost(), 2, 1e-3);
+    if slow() {
+        for spec in [tree(), forest()] {
+            print_speed("nsl_binary", &task, &spec);
+        }
+    }
 }
 
 #[test]
