@@ -19,6 +19,7 @@ pub mod exact_json;
 pub mod files;
 pub mod hash;
 pub mod learners;
+pub mod logging;
 pub mod metrics;
 pub mod pipeline;
 pub mod runs;

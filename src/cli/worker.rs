@@ -2,6 +2,11 @@
 
 use super::Globals;
 use crate::error::CommandError;
+use crate::runs::RunId;
+use crate::{logging, worker};
+
+/// How much a worker stands back behind what people do on the machine.
+const NICENESS: i32 = 10;
 
 /// Arguments of `netsec worker`.
 #[derive(Debug, clap::Args)]
@@ -16,6 +21,12 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
-    let _ = (args, globals);
-    Err(CommandError::internal("`netsec worker` is not built yet"))
+    // First of all: a session of its own, so that no terminal's hang-up reaches this process.
+    // Refused only to the leader of a group, which is one already.
+    let _ = rustix::process::setsid();
+    let _ = rustix::process::nice(NICENESS);
+    let run: RunId = args.run.parse().map_err(CommandError::usage)?;
+    let workspace = globals.workspace();
+    logging::init(&workspace);
+    worker::execute(&workspace, &run, &args.spawn_id)
 }

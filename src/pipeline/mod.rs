@@ -12,6 +12,7 @@ pub mod data_validation;
 pub mod model_evaluation;
 pub mod model_pusher;
 pub mod model_trainer;
+pub mod runner;
 mod stage;
 
 pub use stage::{Recorder, StageContext, StageOutput};
