@@ -1,7 +1,23 @@
 //! `netsec cancel`: end a run now.
 
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::Globals;
 use crate::error::CommandError;
+use crate::events::{Actor, ControlCommand, Event, LogRecorder, Outcome};
+use crate::runs::{EVENTS_FILE, Liveness, RunId, RunLock, RunStore, RunView, liveness};
+use crate::worker::{self, Delivery};
+
+/// How long a worker may take to answer before it is killed.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A second cancel within this time kills at once.
+const SECOND_CANCEL: TimeDelta = TimeDelta::seconds(10);
+/// How long the kernel may take to end a killed process.
+const AFTER_KILL: Duration = Duration::from_secs(5);
 
 /// Arguments of `netsec cancel`.
 #[derive(Debug, clap::Args)]
@@ -10,8 +26,102 @@ pub struct Args {
     pub run: String,
 }
 
-/// Runs the command.
+/// Runs the command: asks the worker to end and waits until it has. A worker that does not
+/// answer for 30 s, or is cancelled a second time within 10 s, is killed.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
-    let _ = (args, globals);
-    Err(CommandError::internal("`netsec cancel` is not built yet"))
+    let workspace = globals.workspace();
+    let store = RunStore::new(&workspace);
+    let run = store.resolve(&args.run)?;
+    let dir = workspace.run_dir(&run);
+    let by = Actor::current();
+    let second = worker::cancel_was_asked_since(&dir, SECOND_CANCEL);
+    if worker::send(&dir, ControlCommand::Cancel, by.clone())? == Delivery::NotRunning {
+        return Err(not_at_work(&store.open(&run)?));
+    }
+    if second {
+        return kill(&store, &run, by, "it was cancelled a second time within 10 s");
+    }
+    if wait_until_free(&dir, PATIENCE)? {
+        eprintln!("run {run} {}", store.open(&run)?.outcome().as_str());
+        return Ok(());
+    }
+    kill(&store, &run, by, "it did not answer for 30 s")
+}
+
+/// The error for a run that nobody is at work on.
+pub(super) fn not_at_work(view: &RunView) -> CommandError {
+    let run = &view.run_id;
+    let outcome = view.outcome();
+    let error = CommandError::usage(format!(
+        "run {run} is not at work, it {}",
+        match outcome {
+            Outcome::Finished => "has finished",
+            Outcome::Failed => "failed",
+            Outcome::Cancelled => "was cancelled",
+            Outcome::Running => "is just starting",
+            Outcome::Stalled | Outcome::Crashed => "crashed",
+        }
+    ));
+    match outcome {
+        Outcome::Finished | Outcome::Running => error,
+        _ => error.hint(format!(
+            "`netsec resume {run}` goes on from the last good stage."
+        )),
+    }
+}
+
+fn wait_until_free(dir: &Path, patience: Duration) -> Result<bool, CommandError> {
+    let begun = Instant::now();
+    loop {
+        if !alive(dir)?.is_held() {
+            return Ok(true);
+        }
+        if begun.elapsed() >= patience {
+            return Ok(false);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn alive(dir: &Path) -> Result<Liveness, CommandError> {
+    liveness(dir).map_err(|e| CommandError::backend("the run's lock cannot be asked").because(e))
+}
+
+/// Kills the worker and writes the end of the run in its place.
+fn kill(store: &RunStore, run: &RunId, by: Actor, why: &str) -> Result<(), CommandError> {
+    let dir = &store.open(run)?.dir;
+    if let Liveness::Held(holder) = alive(dir)? {
+        // The pid is the holder's as long as the lock is held, which was seen just now.
+        let pid = holder.and_then(|h| Pid::from_raw(i32::try_from(h.pid).ok()?));
+        let Some(pid) = pid else {
+            return Err(CommandError::internal(format!(
+                "the worker of run {run} holds the lock without saying who it is"
+            )));
+        };
+        kill_process(pid, Signal::KILL).map_err(|e| {
+            CommandError::backend(format!("the worker of run {run} cannot be killed"))
+                .because(std::io::Error::from(e))
+        })?;
+        if !wait_until_free(dir, AFTER_KILL)? {
+            return Err(CommandError::backend(format!(
+                "the worker of run {run} was killed and still holds its lock"
+            )));
+        }
+        eprintln!("run {run} was killed: {why}");
+    }
+    let _lock = RunLock::acquire(dir, "cancel")?;
+    if store.open(run)?.state.finished_at.is_some() {
+        // It had answered after all.
+        return Ok(());
+    }
+    let recorder = LogRecorder::open(&dir.join(EVENTS_FILE))?;
+    recorder.record_run(Event::Warning {
+        code: "killed".to_owned(),
+        text: format!("the worker was killed by {}: {why}", by.name),
+    });
+    recorder.record_run(Event::RunFinished {
+        outcome: Outcome::Cancelled,
+        error: None,
+    });
+    Ok(recorder.finish()?)
 }

@@ -1,7 +1,11 @@
 //! `netsec resume`: go on from the last good stage.
 
-use super::Globals;
+use serde_json::json;
+
+use super::{Globals, follow, output};
 use crate::error::CommandError;
+use crate::runs::RunStore;
+use crate::worker;
 
 /// Arguments of `netsec resume`.
 #[derive(Debug, clap::Args)]
@@ -18,6 +22,17 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
-    let _ = (args, globals);
-    Err(CommandError::internal("`netsec resume` is not built yet"))
+    let workspace = globals.workspace();
+    let run = RunStore::new(&workspace).resolve(&args.run)?;
+    worker::resume(globals.config_file(), &run)?;
+    if args.detach {
+        if args.json {
+            return output::write_json(&json!({"run_id": run}));
+        }
+        output::write(&format!(
+            "run {run} goes on; `netsec watch {run}` follows it\n"
+        ))?;
+        return Ok(());
+    }
+    follow::follow_with_progress(&workspace, &run, args.json)
 }

@@ -1,7 +1,12 @@
 //! `netsec retrain`: start a run in its own worker process and follow it.
 
-use super::Globals;
+use serde_json::json;
+
+use super::{Globals, follow, output};
 use crate::error::CommandError;
+use crate::events::Actor;
+use crate::logging;
+use crate::worker::{self, StartRequest};
 
 /// Arguments of `netsec retrain`.
 #[derive(Debug, clap::Args)]
@@ -20,8 +25,23 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Runs the command.
+/// Runs the command. Ctrl-C ends the following, not the run.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
-    let _ = (args, globals);
-    Err(CommandError::internal("`netsec retrain` is not built yet"))
+    let request = StartRequest {
+        note: args.note.clone(),
+        from: args.from,
+        by: Actor::current(),
+    };
+    let run = worker::start(globals.config_file(), request)?;
+    logging::init(&globals.workspace());
+    if args.detach {
+        if args.json {
+            return output::write_json(&json!({"run_id": run}));
+        }
+        output::write(&format!(
+            "run {run} is at work; `netsec watch {run}` follows it\n"
+        ))?;
+        return Ok(());
+    }
+    follow::follow_with_progress(&globals.workspace(), &run, args.json)
 }

@@ -1,7 +1,8 @@
 //! `netsec show`: everything known about a run.
 
-use super::Globals;
+use super::{Globals, output, show_text};
 use crate::error::CommandError;
+use crate::runs::{RunStore, ShowDocument};
 
 /// Arguments of `netsec show`.
 #[derive(Debug, clap::Args)]
@@ -15,6 +16,11 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
-    let _ = (args, globals);
-    Err(CommandError::internal("`netsec show` is not built yet"))
+    let store = RunStore::new(&globals.workspace());
+    let document = ShowDocument::new(&store.open(&store.resolve(&args.run)?)?);
+    if args.json {
+        return output::write_json(&document);
+    }
+    output::write(&show_text::text(&document))?;
+    Ok(())
 }

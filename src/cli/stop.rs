@@ -2,6 +2,9 @@
 
 use super::Globals;
 use crate::error::CommandError;
+use crate::events::{Actor, ControlCommand};
+use crate::runs::RunStore;
+use crate::worker::{self, Delivery};
 
 /// Arguments of `netsec stop`.
 #[derive(Debug, clap::Args)]
@@ -12,6 +15,17 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
-    let _ = (args, globals);
-    Err(CommandError::internal("`netsec stop` is not built yet"))
+    let workspace = globals.workspace();
+    let store = RunStore::new(&workspace);
+    let run = store.resolve(&args.run)?;
+    let dir = workspace.run_dir(&run);
+    match worker::send(&dir, ControlCommand::StopAfterRound, Actor::current())? {
+        Delivery::Sent => {
+            eprintln!(
+                "run {run} was asked to finish its round, keep the best and go on to the evaluation"
+            );
+            Ok(())
+        }
+        Delivery::NotRunning => Err(super::cancel::not_at_work(&store.open(&run)?)),
+    }
 }

@@ -70,6 +70,14 @@ impl LogFollower {
         }
     }
 
+    /// Reads what is new without waiting; empty = nothing.
+    ///
+    /// # Errors
+    /// When the file is there but cannot be read.
+    pub fn read_now(&mut self) -> io::Result<Vec<ReadLine>> {
+        self.reader.read_new(SLICE)
+    }
+
     /// Waits for something new, two seconds at most.
     fn wait(&self) {
         match self.woken.recv_timeout(POLL) {

@@ -8,6 +8,7 @@ mod follow;
 mod reader;
 mod recorder;
 mod run_state;
+mod sentence;
 mod stage_name;
 
 pub use event::{

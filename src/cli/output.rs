@@ -1,0 +1,35 @@
+//! Results on stdout. A reader that has seen enough (`| head`) is not an error.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::error::CommandError;
+
+/// Whether the one who reads stdout is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// Still there.
+    There,
+    /// Has closed the pipe: nothing more needs to be written.
+    Gone,
+}
+
+/// Writes text to stdout and flushes it.
+pub(super) fn write(text: &str) -> Result<Reader, CommandError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(Reader::There),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(e) => Err(CommandError::backend("stdout cannot be written").because(e)),
+    }
+}
+
+/// Writes a JSON document to stdout.
+pub(super) fn write_json<T: Serialize>(document: &T) -> Result<(), CommandError> {
+    let mut text = serde_json::to_string_pretty(document)
+        .map_err(|e| CommandError::internal("the document cannot be written").because(e))?;
+    text.push('\n');
+    write(&text)?;
+    Ok(())
+}
