@@ -39,7 +39,12 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
         return Err(not_at_work(&store.open(&run)?));
     }
     if second {
-        return kill(&store, &run, by, "it was cancelled a second time within 10 s");
+        return kill(
+            &store,
+            &run,
+            by,
+            "it was cancelled a second time within 10 s",
+        );
     }
     if wait_until_free(&dir, PATIENCE)? {
         eprintln!("run {run} {}", store.open(&run)?.outcome().as_str());
