@@ -1,0 +1,83 @@
+//! What the terminal can show, from the environment and the configuration alone. The terminal is
+//! never asked: answers arrive late over SSH and become keystrokes.
+
+use super::glyphs::Glyphs;
+use super::theme::Colours;
+use crate::config::GlyphSet;
+
+/// Colours and glyphs in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Colour level.
+    pub colours: Colours,
+    /// Glyph set.
+    pub glyphs: Glyphs,
+}
+
+impl Capabilities {
+    /// Decides from environment variables and the configured glyph set.
+    pub fn detect(variable: impl Fn(&str) -> Option<String>, wanted: GlyphSet) -> Self {
+        let set = |name: &str| variable(name).filter(|v| !v.is_empty());
+        let term = set("TERM").unwrap_or_default();
+        let colours = if set("NO_COLOR").is_some() || term.starts_with("vt") || term == "dumb" {
+            Colours::None
+        } else {
+            Colours::Sixteen
+        };
+        let locale = set("LC_ALL")
+            .or_else(|| set("LC_CTYPE"))
+            .or_else(|| set("LANG"))
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        let utf8 = locale.contains("utf-8") || locale.contains("utf8");
+        let glyphs = match wanted {
+            GlyphSet::Braille => Glyphs::Braille,
+            GlyphSet::Block => Glyphs::Block,
+            GlyphSet::Ascii => Glyphs::Ascii,
+            // The Linux console has a font of 256 or 512 glyphs, without braille.
+            GlyphSet::Auto if utf8 && term == "linux" => Glyphs::Block,
+            GlyphSet::Auto if utf8 => Glyphs::Braille,
+            GlyphSet::Auto => Glyphs::Ascii,
+        };
+        Self { colours, glyphs }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detect(env: &[(&str, &str)], wanted: GlyphSet) -> Capabilities {
+        let env: Vec<(String, String)> = env
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        Capabilities::detect(
+            |name| env.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone()),
+            wanted,
+        )
+    }
+
+    #[test]
+    fn locale_and_term_decide() {
+        let c = detect(
+            &[("TERM", "xterm-256color"), ("LANG", "de_DE.UTF-8")],
+            GlyphSet::Auto,
+        );
+        assert_eq!((c.colours, c.glyphs), (Colours::Sixteen, Glyphs::Braille));
+        let c = detect(
+            &[
+                ("TERM", "xterm"),
+                ("LANG", "de_DE.UTF-8"),
+                ("LC_ALL", "C"),
+                ("NO_COLOR", "1"),
+            ],
+            GlyphSet::Auto,
+        );
+        assert_eq!((c.colours, c.glyphs), (Colours::None, Glyphs::Ascii));
+        let c = detect(&[("TERM", "linux"), ("LC_CTYPE", "C.utf8")], GlyphSet::Auto);
+        assert_eq!(c.glyphs, Glyphs::Block);
+        let c = detect(&[("TERM", "vt220"), ("NO_COLOR", "")], GlyphSet::Braille);
+        assert_eq!((c.colours, c.glyphs), (Colours::None, Glyphs::Braille));
+    }
+}

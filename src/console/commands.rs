@@ -1,0 +1,263 @@
+//! THE table of commands. Dispatch, footer, `?` help, `netsec keys`, the key table of the README,
+//! plain mode's numbered choices and `[ui.keys]` are all printed or checked from this one slice.
+
+/// The screens there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Screen {
+    /// Pipeline, what needs me, runs, health.
+    Home,
+    /// Curves and leaderboard of a run.
+    Training,
+    /// Plans that wait for a decision.
+    Approval,
+}
+
+impl Screen {
+    /// Every screen in the order of the tab line.
+    pub const ALL: [Screen; 3] = [Screen::Home, Screen::Training, Screen::Approval];
+    /// The name in the tab line.
+    pub fn title(self) -> &'static str {
+        match self {
+            Screen::Home => "Home",
+            Screen::Training => "Train",
+            Screen::Approval => "Approve",
+        }
+    }
+}
+
+/// Where a command's keys work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// On every screen.
+    Everywhere,
+    /// On these screens.
+    On(&'static [Screen]),
+    /// While a dialog is open.
+    Dialog,
+}
+
+impl Scope {
+    /// Whether keys of the scope work on a screen without a dialog.
+    pub fn covers(self, screen: Screen) -> bool {
+        match self {
+            Scope::Everywhere => true,
+            Scope::On(screens) => screens.contains(&screen),
+            Scope::Dialog => false,
+        }
+    }
+    /// Whether a key can mean both at the same time.
+    pub fn overlaps(self, other: Scope) -> bool {
+        match (self, other) {
+            (Scope::Dialog, Scope::Dialog) => true,
+            (Scope::Dialog, _) | (_, Scope::Dialog) => false,
+            _ => Screen::ALL
+                .into_iter()
+                .any(|s| self.covers(s) && other.covers(s)),
+        }
+    }
+    /// The heading in help and key tables.
+    pub fn title(self) -> String {
+        match self {
+            Scope::Everywhere => "Everywhere".to_owned(),
+            Scope::Dialog => "In a dialog".to_owned(),
+            Scope::On(screens) => screens
+                .iter()
+                .map(|s| s.title())
+                .collect::<Vec<_>>()
+                .join(" and "),
+        }
+    }
+}
+
+/// What a command can do to the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Risk {
+    /// Only looks.
+    None,
+    /// Writes, after a dialog asked or in a way that loses nothing.
+    Writes,
+    /// Touches what is in production: no default key, always a dialog with typed confirmation.
+    Production,
+}
+
+/// Every command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // Each is documented by its row in `COMMANDS`, which is what people read.
+pub enum Command {
+    Quit,
+    Help,
+    LastError,
+    Redraw,
+    Suspend,
+    CycleGlyphs,
+    Back,
+    GoHome,
+    GoTraining,
+    GoApproval,
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    Start,
+    End,
+    Open,
+    NewRun,
+    StopAfterRound,
+    CancelRun,
+    ResumeRun,
+    NextLearner,
+    PreviousLearner,
+    NextMetric,
+    FollowLearner,
+    Decide,
+    Approve,
+    Reject,
+    DialogNext,
+    DialogPrevious,
+    DialogDown,
+    DialogUp,
+    DialogPageDown,
+    DialogPageUp,
+    DialogActivate,
+    DialogClose,
+}
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct CommandSpec {
+    /// Kebab-case id, `training.stop-after-round`.
+    pub id: &'static str,
+    /// What runs.
+    pub command: Command,
+    /// One or two words for the footer.
+    pub label: &'static str,
+    /// The name in help.
+    pub title: &'static str,
+    /// What it does, a sentence.
+    pub doc: &'static str,
+    /// Where its keys work.
+    pub scope: Scope,
+    /// Default keys.
+    pub keys: &'static [&'static str],
+    /// What it can do.
+    pub risk: Risk,
+    /// Place in the footer, smallest first; 0 keeps it out.
+    pub footer: u8,
+    /// The same action as a shell command; `{run}` and `{plan}` are filled in.
+    pub shell: Option<&'static str>,
+}
+
+const RUNS: Scope = Scope::On(&[Screen::Home, Screen::Training]);
+const HOME: Scope = Scope::On(&[Screen::Home]);
+const TRAINING: Scope = Scope::On(&[Screen::Training]);
+const APPROVAL: Scope = Scope::On(&[Screen::Approval]);
+
+/// A row that only looks and stays out of the footer.
+const fn spec(
+    id: &'static str,
+    command: Command,
+    scope: Scope,
+    keys: &'static [&'static str],
+    label: &'static str,
+    title: &'static str,
+    doc: &'static str,
+) -> CommandSpec {
+    CommandSpec {
+        id,
+        command,
+        label,
+        title,
+        doc,
+        scope,
+        keys,
+        risk: Risk::None,
+        footer: 0,
+        shell: None,
+    }
+}
+
+impl CommandSpec {
+    const fn footer(mut self, place: u8) -> Self {
+        self.footer = place;
+        self
+    }
+    const fn risk(mut self, risk: Risk) -> Self {
+        self.risk = risk;
+        self
+    }
+    const fn shell(mut self, command: &'static str) -> Self {
+        self.shell = Some(command);
+        self
+    }
+}
+
+/// Every command there is.
+#[rustfmt::skip]
+pub static COMMANDS: &[CommandSpec] = &[
+    spec("home.open", Command::Open, HOME, &["enter"], "open", "Open the row under the cursor",
+         "Opens the Train screen of the run, or the Approve screen of the waiting plan.").footer(1).shell("netsec show {run}"),
+    spec("run.new", Command::NewRun, RUNS, &["n"], "new run..", "Start a retrain",
+         "Asks for a note, then starts a run in its own worker process with the settings of config.toml.").footer(5).risk(Risk::Writes).shell("netsec retrain --detach"),
+    spec("run.stop-after-round", Command::StopAfterRound, RUNS, &["c"], "stop", "Stop after this round",
+         "Lets the learner finish the round and keeps the best model so far.").footer(3).risk(Risk::Writes).shell("netsec stop {run}"),
+    spec("run.cancel", Command::CancelRun, RUNS, &["x"], "cancel..", "Cancel the run",
+         "Asks, then ends the run now; finished stages are kept for a resume.").footer(4).risk(Risk::Writes).shell("netsec cancel {run}"),
+    spec("run.resume", Command::ResumeRun, RUNS, &["r"], "resume..", "Resume the run",
+         "Asks, then goes on from the last good stage of a crashed, failed or cancelled run.").footer(6).risk(Risk::Writes).shell("netsec resume {run}"),
+
+    spec("training.next-learner", Command::NextLearner, TRAINING, &["tab", "right", "l"], "learner", "Show the next learner",
+         "Moves the plots and the cursor of the leaderboard to the next learner.").footer(1),
+    spec("training.previous-learner", Command::PreviousLearner, TRAINING, &["shift-tab", "left", "h"], "previous", "Show the previous learner",
+         "Moves the plots and the cursor of the leaderboard to the previous learner."),
+    spec("training.next-metric", Command::NextMetric, TRAINING, &["m"], "metric", "Show the next metric",
+         "Cycles the plots through the metrics the learner reports.").footer(2),
+    spec("training.follow-learner", Command::FollowLearner, TRAINING, &["f"], "follow", "Follow the learner at work",
+         "The plots move on by themselves when the next learner begins.").footer(7),
+
+    spec("approval.decide", Command::Decide, APPROVAL, &["enter"], "decide..", "Decide on the plan under the cursor",
+         "Opens the dialog with evidence, steps and undo; nothing is sent before both fields are valid.").footer(1).risk(Risk::Writes),
+    spec("pusher.approve", Command::Approve, APPROVAL, &[], "approve..", "Approve and push",
+         "Runs the push plan after a reason and the typed version.").risk(Risk::Production).shell("netsec approve {plan} --reason TEXT"),
+    spec("pusher.reject", Command::Reject, APPROVAL, &[], "reject..", "Reject the plan",
+         "Refuses the plan with a reason; the champion stays.").risk(Risk::Production).shell("netsec reject {plan} --reason TEXT"),
+
+    spec("move.up", Command::Up, Scope::Everywhere, &["up", "k"], "up", "Up", "Moves the cursor one row up."),
+    spec("move.down", Command::Down, Scope::Everywhere, &["down", "j"], "down", "Down", "Moves the cursor one row down."),
+    spec("move.page-up", Command::PageUp, Scope::Everywhere, &["pageup"], "page up", "Page up", "Moves the cursor ten rows up."),
+    spec("move.page-down", Command::PageDown, Scope::Everywhere, &["pagedown"], "page down", "Page down", "Moves the cursor ten rows down."),
+    spec("move.start", Command::Start, Scope::Everywhere, &["g", "home"], "start", "First row", "Moves the cursor to the first row."),
+    spec("move.end", Command::End, Scope::Everywhere, &["G", "end"], "end", "Last row", "Moves the cursor to the last row."),
+
+    spec("go.home", Command::GoHome, Scope::Everywhere, &["1"], "home", "Home", "Shows the pipeline, what needs you, the runs and the health of the machinery."),
+    spec("go.training", Command::GoTraining, Scope::Everywhere, &["2"], "train", "Train", "Shows curves and leaderboard of the selected run.").shell("netsec watch {run}"),
+    spec("go.approval", Command::GoApproval, Scope::Everywhere, &["3"], "approve", "Approve", "Shows the plans that wait for a decision.").shell("netsec plan {run}"),
+    spec("go.back", Command::Back, Scope::Everywhere, &["esc", "-"], "back", "Back", "Returns to Home.").footer(8),
+    spec("view.glyphs", Command::CycleGlyphs, Scope::Everywhere, &["b"], "glyphs", "Change the glyphs", "Cycles plots through braille, block and ascii.").footer(9),
+    spec("view.redraw", Command::Redraw, Scope::Everywhere, &["ctrl-l"], "redraw", "Redraw and read again", "Repaints the whole screen and reads runs, plans and champion again."),
+    spec("view.last-error", Command::LastError, Scope::Everywhere, &["!"], "last error", "Show the last error", "Shows the last error with what to do about it."),
+    spec("app.help", Command::Help, Scope::Everywhere, &["?", "f1"], "keys", "Keys", "Lists what can be done here, with keys and shell commands.").footer(10),
+    spec("app.suspend", Command::Suspend, Scope::Everywhere, &["ctrl-z"], "suspend", "Suspend", "Gives the terminal back to the shell; `fg` returns. Runs go on."),
+    spec("app.quit", Command::Quit, Scope::Everywhere, &["q", "ctrl-c"], "quit", "Quit", "Leaves the console. Runs go on in their own processes.").footer(11),
+
+    spec("dialog.next", Command::DialogNext, Scope::Dialog, &["tab", "right"], "next field", "Next field", "Moves the focus to the next field or button.").footer(1),
+    spec("dialog.previous", Command::DialogPrevious, Scope::Dialog, &["shift-tab", "left"], "back", "Previous field", "Moves the focus to the previous field or button."),
+    spec("dialog.down", Command::DialogDown, Scope::Dialog, &["down"], "down", "Down", "Scrolls down, or moves the focus on."),
+    spec("dialog.up", Command::DialogUp, Scope::Dialog, &["up"], "up", "Up", "Scrolls up, or moves the focus back."),
+    spec("dialog.page-down", Command::DialogPageDown, Scope::Dialog, &["pagedown"], "page down", "Page down", "Scrolls ten rows down."),
+    spec("dialog.page-up", Command::DialogPageUp, Scope::Dialog, &["pageup"], "page up", "Page up", "Scrolls ten rows up."),
+    spec("dialog.activate", Command::DialogActivate, Scope::Dialog, &["enter"], "press", "Press the button", "Presses the button that has the focus; in a field it moves on.").footer(2),
+    spec("dialog.close", Command::DialogClose, Scope::Dialog, &["esc"], "close", "Close", "Closes the dialog without doing anything.").footer(3),
+];
+
+/// The row of a command.
+pub fn of(command: Command) -> &'static CommandSpec {
+    COMMANDS
+        .iter()
+        .find(|s| s.command == command)
+        .expect("every command has a row; a test checks it")
+}
+
+/// The row of an id.
+pub fn by_id(id: &str) -> Option<&'static CommandSpec> {
+    COMMANDS.iter().find(|s| s.id == id)
+}

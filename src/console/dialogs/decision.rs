@@ -1,0 +1,356 @@
+//! Approve or reject a plan: evidence, steps in order, how to undo, a reason and the typed
+//! version. The focus starts on Cancel; Enter does nothing until the fields are valid.
+
+use super::Reply;
+use crate::console::canvas::Canvas;
+use crate::console::commands::Command;
+use crate::console::jobs::Job;
+use crate::console::keymap::Chord;
+use crate::console::model::{Availability, Model, PlanRow};
+use crate::console::text;
+use crate::console::theme::Tone;
+use crate::console::widgets::{TextField, button};
+use crate::events::GateVerdict;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Focus {
+    Cancel,
+    Reject,
+    Approve,
+    Reason,
+    Version,
+}
+
+/// The order of Tab: the buttons come after the fields, and the start is Cancel.
+const ORDER: [Focus; 5] = [
+    Focus::Reason,
+    Focus::Version,
+    Focus::Cancel,
+    Focus::Reject,
+    Focus::Approve,
+];
+
+/// The dialog.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    plan: PlanRow,
+    reason: TextField,
+    version: TextField,
+    focus: Focus,
+}
+
+impl Decision {
+    /// A decision on a plan.
+    pub fn new(plan: PlanRow) -> Self {
+        Self {
+            plan,
+            reason: TextField::new(400),
+            version: TextField::new(40),
+            focus: Focus::Cancel,
+        }
+    }
+    /// The plan it is about.
+    pub fn plan_id(&self) -> &str {
+        &self.plan.plan_id
+    }
+    fn reason_given(&self) -> bool {
+        !self.reason.text().trim().is_empty()
+    }
+    fn version_typed(&self) -> bool {
+        self.version.text().trim() == self.plan.version
+    }
+    fn still_waits(&self, model: &Model) -> bool {
+        model.plans.iter().any(|p| p.plan_id == self.plan.plan_id)
+    }
+    fn may_reject(&self, model: &Model) -> Result<(), String> {
+        if let Availability::Disabled(why) = model.availability(Command::Reject) {
+            return Err(why);
+        }
+        if !self.still_waits(model) {
+            return Err("the plan does not wait any more".to_owned());
+        }
+        if !self.reason_given() {
+            return Err("a reason is required".to_owned());
+        }
+        Ok(())
+    }
+    fn may_approve(&self, model: &Model) -> Result<(), String> {
+        self.may_reject(model)?;
+        if !self.version_typed() {
+            return Err(format!("type {} to confirm", self.plan.version));
+        }
+        Ok(())
+    }
+    fn step(&mut self, by: usize) {
+        let at = ORDER.iter().position(|f| *f == self.focus).unwrap_or(0);
+        self.focus = ORDER[(at + by) % ORDER.len()];
+    }
+    pub(super) fn command(&mut self, command: Command, model: &Model) -> Reply {
+        match command {
+            Command::DialogNext | Command::DialogDown => self.step(1),
+            Command::DialogPrevious | Command::DialogUp => self.step(ORDER.len() - 1),
+            Command::DialogActivate => {
+                let reason = self.reason.text().trim().to_owned();
+                let plan_id = self.plan.plan_id.clone();
+                return match self.focus {
+                    Focus::Cancel => Reply::Close,
+                    Focus::Reject if self.may_reject(model).is_ok() => {
+                        Reply::Do(Job::Reject { plan_id, reason })
+                    }
+                    Focus::Approve if self.may_approve(model).is_ok() => {
+                        Reply::Do(Job::Approve { plan_id, reason })
+                    }
+                    // In a field Enter does nothing on purpose: it must not walk to the button.
+                    Focus::Reject | Focus::Approve | Focus::Reason | Focus::Version => Reply::Stay,
+                };
+            }
+            _ => {}
+        }
+        Reply::Stay
+    }
+    fn field(&mut self) -> Option<&mut TextField> {
+        match self.focus {
+            Focus::Reason => Some(&mut self.reason),
+            Focus::Version => Some(&mut self.version),
+            Focus::Cancel | Focus::Reject | Focus::Approve => None,
+        }
+    }
+    pub(super) fn typed(&mut self, chord: Chord) -> bool {
+        self.field().is_some_and(|f| f.key(chord))
+    }
+    pub(super) fn pasted(&mut self, text: &str) -> bool {
+        match self.focus {
+            Focus::Reason => {
+                self.reason.paste(text);
+                true
+            }
+            // The version is typed by hand; that is its whole point.
+            _ => false,
+        }
+    }
+    pub(super) fn size(&self, _model: &Model, width: u16, height: u16) -> (u16, u16) {
+        (width.saturating_sub(2).min(110), height.min(28))
+    }
+
+    fn evidence(&self, model: &Model) -> Vec<(&'static str, String, Tone)> {
+        let p = &self.plan;
+        let passed = p
+            .gate
+            .iter()
+            .filter(|r| r.verdict == GateVerdict::Accept)
+            .count();
+        let all = p.gate.len();
+        let tone = if passed == all {
+            Tone::Good
+        } else {
+            Tone::Warn
+        };
+        let figure = |v: Option<f64>| v.map_or("undefined".to_owned(), |v| format!("{v:.4}"));
+        let mut lines = vec![
+            ("gate", format!("{passed} of {all} rules pass"), tone),
+            (
+                "test F1",
+                format!("{}   {}", figure(p.f1), p.selected),
+                Tone::Plain,
+            ),
+        ];
+        for rule in p.gate.iter().take(3) {
+            let word = if rule.verdict == GateVerdict::Accept {
+                "pass"
+            } else {
+                "NO"
+            };
+            lines.push((
+                "",
+                format!("{word}  {}: {}", rule.rule, rule.reason),
+                Tone::Plain,
+            ));
+        }
+        lines.push(match p.drifted {
+            None => (
+                "drift",
+                "not measured (no champion)".to_owned(),
+                Tone::Plain,
+            ),
+            Some(0) => ("drift", "no column drifted".to_owned(), Tone::Plain),
+            Some(n) => ("drift", format!("{n} columns drifted"), Tone::Warn),
+        });
+        let cut = |hash: &str| text::fit(hash, 12, text::Marks::ASCII);
+        lines.push((
+            "model",
+            format!(
+                "{}  preprocessor {}",
+                cut(&p.model_sha256),
+                cut(&p.preprocessor_sha256)
+            ),
+            Tone::Plain,
+        ));
+        lines.push(("data", cut(&p.data_digest), Tone::Plain));
+        lines.push((
+            "good until",
+            format!(
+                "{}   approvals {} of {}",
+                model.day(p.expires_at),
+                p.approvals,
+                p.needed
+            ),
+            Tone::Plain,
+        ));
+        lines
+    }
+
+    pub(super) fn view(&self, model: &Model, canvas: &mut Canvas<'_>) -> Option<(u16, u16)> {
+        let p = &self.plan;
+        let title = format!("Push {} to production?", p.version);
+        let remark = format!("{}   nothing has been sent yet", model.session.who);
+        let small = canvas.height() < 20;
+        let mut inside = canvas.boxed(&title, &remark);
+        let (w, h) = (inside.width(), inside.height());
+        // From the bottom up: buttons, hint, fields; the evidence and the steps get the rest.
+        let bottom = if small { 4 } else { 7 };
+        let top = h.saturating_sub(bottom);
+        let evidence = self.evidence(model);
+        let steps: Vec<String> = p
+            .steps
+            .iter()
+            .enumerate()
+            .map(|(i, s)| format!("{}  {s}", i + 1))
+            .collect();
+        let undo = match &p.champion_before {
+            Some(v) => format!("netsec rollback {v} --reason TEXT"),
+            None => "there is no champion yet; nothing to go back to".to_owned(),
+        };
+        let wide = w >= 90;
+        let mut y = 0;
+        if wide {
+            inside.put(
+                1,
+                y,
+                &format!("run {}   plan {}", p.run_id, p.plan_id),
+                Tone::Dim,
+            );
+            let half = w / 2;
+            inside.put(1, y + 2, "EVIDENCE", Tone::Title);
+            for (i, (name, line, tone)) in evidence.iter().enumerate() {
+                let row = y + 3 + i as u16;
+                if row + 3 > top {
+                    break;
+                }
+                inside.put(1, row, name, Tone::Dim);
+                inside.put_in(13, row, half.saturating_sub(15), line, *tone);
+            }
+            inside.put(half, y + 2, "WHAT WILL HAPPEN, IN THIS ORDER", Tone::Title);
+            let mut row = y + 3;
+            for step in &steps {
+                for (i, line) in text::wrap(
+                    step,
+                    (w - half).saturating_sub(4) as usize,
+                    inside.glyphs.marks(),
+                )
+                .iter()
+                .enumerate()
+                {
+                    if row + 3 <= top {
+                        inside.put(half + if i == 0 { 0 } else { 3 }, row, line, Tone::Plain);
+                        row += 1;
+                    }
+                }
+            }
+            y = top.saturating_sub(2);
+            inside.put(1, y, "HOW TO UNDO", Tone::Title);
+            inside.put(15, y, &undo, Tone::Plain);
+        } else {
+            let room = top.saturating_sub(2) as usize;
+            let plan_rows = steps.len().min(room / 2);
+            for (name, line, tone) in evidence.iter().take(room.saturating_sub(plan_rows)) {
+                inside.put(1, y, name, Tone::Dim);
+                inside.put_in(12, y, w.saturating_sub(13), line, *tone);
+                y += 1;
+            }
+            for (i, step) in steps.iter().take(plan_rows).enumerate() {
+                inside.put(1, y, if i == 0 { "plan" } else { "" }, Tone::Dim);
+                let more = steps.len() - plan_rows;
+                let step = if i + 1 == plan_rows && more > 0 {
+                    format!("{step}  (and {more} more)")
+                } else {
+                    step.clone()
+                };
+                inside.put_in(12, y, w.saturating_sub(13), &step, Tone::Plain);
+                y += 1;
+            }
+            inside.put(1, y, "undo", Tone::Dim);
+            inside.put_in(12, y, w.saturating_sub(13), &undo, Tone::Plain);
+        }
+        let mut y = top;
+        let mut cursor = None;
+        if small {
+            let x = inside.put(1, y, "Reason (required) ", Tone::Plain);
+            let at = self.reason.view(
+                &mut inside,
+                x,
+                y,
+                w.saturating_sub(x + 1),
+                self.focus == Focus::Reason,
+            );
+            cursor = cursor.or(at);
+            y += 1;
+        } else {
+            inside.put(1, y, "Reason (required, goes to the journal)", Tone::Plain);
+            let at = self.reason.view(
+                &mut inside,
+                1,
+                y + 1,
+                w.saturating_sub(2),
+                self.focus == Focus::Reason,
+            );
+            cursor = cursor.or(at);
+            y += 3;
+        }
+        let x = inside.put(
+            1,
+            y,
+            &format!("Type {} to confirm ", p.version),
+            Tone::Plain,
+        );
+        let at = self.version.view(
+            &mut inside,
+            x,
+            y,
+            14.min(w.saturating_sub(x + 1)),
+            self.focus == Focus::Version,
+        );
+        cursor = cursor.or(at);
+        let why = match self.may_approve(model) {
+            Ok(()) => "both fields are valid".to_owned(),
+            Err(why) => format!("not yet: {why}"),
+        };
+        inside.put_in(x + 15, y, w.saturating_sub(x + 16), &why, Tone::Dim);
+        y += if small { 1 } else { 2 };
+        let push = format!("Approve and push {}", p.version);
+        let x = button(
+            &mut inside,
+            1,
+            y,
+            "Cancel",
+            true,
+            self.focus == Focus::Cancel,
+        );
+        let x = button(
+            &mut inside,
+            x + 2,
+            y,
+            "Reject",
+            self.may_reject(model).is_ok(),
+            self.focus == Focus::Reject,
+        );
+        button(
+            &mut inside,
+            x + 2,
+            y,
+            &push,
+            self.may_approve(model).is_ok(),
+            self.focus == Focus::Approve,
+        );
+        cursor
+    }
+}

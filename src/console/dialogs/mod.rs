@@ -1,0 +1,92 @@
+//! Dialogs: a stack above the screen; keys go to the one on top. A dialog never writes anything
+//! by itself, it answers with a [`Reply`] that `update` turns into a job.
+
+mod confirm;
+mod decision;
+mod help;
+mod notice;
+
+pub use confirm::{Confirm, Purpose};
+pub use decision::Decision;
+pub use help::Help;
+pub use notice::Notice;
+
+use super::canvas::Canvas;
+use super::commands::Command;
+use super::jobs::Job;
+use super::keymap::Chord;
+use super::layout;
+use super::model::Model;
+
+/// A dialog.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Dialog {
+    /// Keys.
+    Help(Help),
+    /// A question with two buttons, and perhaps a field.
+    Confirm(Confirm),
+    /// Approve or reject a plan.
+    Decision(Decision),
+    /// Something to read: a receipt, an error.
+    Notice(Notice),
+}
+
+/// What a dialog wants done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// Nothing; it stays.
+    Stay,
+    /// It closes.
+    Close,
+    /// It closes and this job starts.
+    Do(Job),
+}
+
+impl Dialog {
+    /// Takes a command of the dialog scope.
+    pub fn command(&mut self, command: Command, model: &Model) -> Reply {
+        if command == Command::DialogClose {
+            return Reply::Close;
+        }
+        match self {
+            Dialog::Help(d) => d.command(command, model),
+            Dialog::Confirm(d) => d.command(command),
+            Dialog::Decision(d) => d.command(command, model),
+            Dialog::Notice(d) => d.command(command),
+        }
+    }
+    /// Offers a key to the field with the focus; returns whether the field took it.
+    pub fn typed(&mut self, chord: Chord) -> bool {
+        match self {
+            Dialog::Help(_) | Dialog::Notice(_) => false,
+            Dialog::Confirm(d) => d.typed(chord),
+            Dialog::Decision(d) => d.typed(chord),
+        }
+    }
+    /// Offers pasted text to the field with the focus; returns whether it was taken.
+    pub fn pasted(&mut self, text: &str) -> bool {
+        match self {
+            Dialog::Help(_) | Dialog::Notice(_) => false,
+            Dialog::Confirm(d) => d.pasted(text),
+            Dialog::Decision(d) => d.pasted(text),
+        }
+    }
+    /// Draws it in the middle; returns where the cursor of its field stands.
+    pub fn view(&self, model: &Model, canvas: &mut Canvas<'_>) -> Option<(u16, u16)> {
+        let (w, h) = (canvas.width(), canvas.height());
+        let wanted = match self {
+            Dialog::Help(d) => d.size(model, w, h),
+            Dialog::Confirm(d) => d.size(w),
+            Dialog::Decision(d) => d.size(model, w, h),
+            Dialog::Notice(d) => d.size(w),
+        };
+        let place = layout::centred(w, h, wanted);
+        let mut part = canvas.part(place.x, place.y, place.width, place.height);
+        match self {
+            Dialog::Help(d) => d.view(model, &mut part),
+            Dialog::Confirm(d) => d.view(model, &mut part),
+            Dialog::Decision(d) => d.view(model, &mut part),
+            Dialog::Notice(d) => d.view(&mut part),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Slow work outside the loop: which jobs there are, and who waits for whom.
+//!
+//! One job of a kind runs at a time and the newest that waits replaces the older one; every job
+//! carries a number and a result with a stale number is dropped. This module only keeps the
+//! books; `effect.rs` runs the jobs on blocking threads.
+
+use chrono::{DateTime, Utc};
+
+use super::model::{Health, PlanRow, RunRow};
+use crate::events::ControlCommand;
+use crate::runs::RunId;
+
+/// A piece of slow work.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Job {
+    /// Read the list of runs.
+    Runs,
+    /// Read the plans that wait.
+    Plans,
+    /// Look at the champion and the disk.
+    Health,
+    /// Start a retrain.
+    Start {
+        /// The user's note.
+        note: Option<String>,
+    },
+    /// Go on with a run.
+    Resume(RunId),
+    /// Send a command to a worker.
+    Control(RunId, ControlCommand),
+    /// Approve a plan.
+    Approve {
+        /// The plan.
+        plan_id: String,
+        /// Why.
+        reason: String,
+    },
+    /// Reject a plan.
+    Reject {
+        /// The plan.
+        plan_id: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What a job brings back.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Done {
+    /// The runs, newest first.
+    Runs(Vec<RunRow>),
+    /// The plans that wait.
+    Plans(Vec<PlanRow>),
+    /// Champion and disk.
+    Health(Health),
+    /// A worker was started for this run.
+    Started(RunId),
+    /// The command was written for the worker.
+    Controlled(RunId, ControlCommand),
+    /// A decision was taken; the receipt.
+    Decided {
+        /// One sentence.
+        title: String,
+        /// What was done, step by step.
+        lines: Vec<String>,
+    },
+}
+
+/// The kinds of jobs. Writing jobs share one kind: one at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobKey {
+    /// [`Job::Runs`].
+    Runs,
+    /// [`Job::Plans`].
+    Plans,
+    /// [`Job::Health`].
+    Health,
+    /// Everything that writes.
+    Action,
+}
+
+impl Job {
+    /// Its kind.
+    pub fn key(&self) -> JobKey {
+        match self {
+            Job::Runs => JobKey::Runs,
+            Job::Plans => JobKey::Plans,
+            Job::Health => JobKey::Health,
+            Job::Start { .. }
+            | Job::Resume(_)
+            | Job::Control(..)
+            | Job::Approve { .. }
+            | Job::Reject { .. } => JobKey::Action,
+        }
+    }
+}
+
+/// The books of one kind.
+#[derive(Clone, Debug, Default)]
+struct Slot {
+    running: Option<(u64, DateTime<Utc>)>,
+    waiting: Option<Job>,
+}
+
+/// The books.
+#[derive(Clone, Debug, Default)]
+pub struct Jobs {
+    last: u64,
+    slots: [Slot; 4],
+}
+
+impl Jobs {
+    /// Hands in a job. Returns it with its number when it may start now; otherwise it waits, and
+    /// an older one of its kind that waited is forgotten.
+    pub fn submit(&mut self, job: Job, now: DateTime<Utc>) -> Option<(u64, Job)> {
+        let slot = &mut self.slots[job.key() as usize];
+        if slot.running.is_some() {
+            slot.waiting = Some(job);
+            return None;
+        }
+        self.last += 1;
+        slot.running = Some((self.last, now));
+        Some((self.last, job))
+    }
+    /// Whether a job of the kind is running.
+    pub fn busy(&self, key: JobKey) -> bool {
+        self.slots[key as usize].running.is_some()
+    }
+    /// A job came back. Returns whether its result counts.
+    pub fn finish(&mut self, key: JobKey, generation: u64) -> bool {
+        let slot = &mut self.slots[key as usize];
+        let current = slot.running.is_some_and(|(g, _)| g == generation);
+        if current {
+            slot.running = None;
+        }
+        current
+    }
+    /// The job of the kind that may start next.
+    pub fn next(&mut self, key: JobKey, now: DateTime<Utc>) -> Option<(u64, Job)> {
+        if self.busy(key) {
+            return None;
+        }
+        let job = self.slots[key as usize].waiting.take()?;
+        self.submit(job, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_runs_one_waits_and_stale_results_are_dropped() {
+        let now = DateTime::UNIX_EPOCH;
+        let mut jobs = Jobs::default();
+        let (first, _) = jobs.submit(Job::Runs, now).unwrap();
+        assert!(jobs.submit(Job::Runs, now).is_none());
+        assert!(jobs.submit(Job::Runs, now).is_none());
+        assert!(jobs.submit(Job::Plans, now).is_some(), "kinds are apart");
+        assert!(!jobs.finish(JobKey::Runs, first + 100));
+        assert!(jobs.finish(JobKey::Runs, first));
+        let (second, _) = jobs.next(JobKey::Runs, now).unwrap();
+        assert!(second > first);
+        assert!(!jobs.finish(JobKey::Runs, first), "the old number is stale");
+        assert!(jobs.finish(JobKey::Runs, second));
+        assert!(jobs.next(JobKey::Runs, now).is_none(), "only one waited");
+    }
+}

@@ -1,0 +1,426 @@
+//! Everything the console knows. Changed by `update` only, read by the screens.
+
+use chrono::{DateTime, FixedOffset, Utc};
+
+use super::capabilities::Capabilities;
+use super::commands::{Command, Risk, Screen};
+use super::dialogs::Dialog;
+use super::glyphs::Glyphs;
+use super::jobs::{JobKey, Jobs};
+use super::keymap::Keymap;
+use super::theme::{Theme, Tone};
+use crate::error::ErrorReport;
+use crate::events::{ControlCommand, Outcome, RuleResult, RunState, StageName, StageStatus};
+use crate::runs::RunId;
+
+/// A run in the list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunRow {
+    /// The run.
+    pub id: RunId,
+    /// When it started.
+    pub started_at: Option<DateTime<Utc>>,
+    /// How it stands.
+    pub outcome: Outcome,
+    /// The selected learner.
+    pub selected: Option<String>,
+    /// F1 of the selected learner on the test split.
+    pub f1: Option<f64>,
+    /// Who started it.
+    pub by: String,
+    /// The user's note.
+    pub note: Option<String>,
+}
+
+/// A plan that waits for a decision.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlanRow {
+    /// The plan.
+    pub plan_id: String,
+    /// The run it pushes.
+    pub run_id: RunId,
+    /// The version it would become.
+    pub version: String,
+    /// The selected learner.
+    pub selected: String,
+    /// SHA-256 of the model.
+    pub model_sha256: String,
+    /// SHA-256 of the preprocessor.
+    pub preprocessor_sha256: String,
+    /// Digest of the data.
+    pub data_digest: String,
+    /// The champion it replaces.
+    pub champion_before: Option<String>,
+    /// What will happen, in order.
+    pub steps: Vec<String>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// Until when it is good.
+    pub expires_at: DateTime<Utc>,
+    /// Test F1.
+    pub f1: Option<f64>,
+    /// The gate's rules.
+    pub gate: Vec<RuleResult>,
+    /// Columns that drifted.
+    pub drifted: Option<u64>,
+    /// Approvals so far.
+    pub approvals: usize,
+    /// Approvals needed.
+    pub needed: u32,
+}
+
+/// Whether there is a champion, and which.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum ChampionLine {
+    /// Not looked at yet.
+    #[default]
+    Unknown,
+    /// There is none.
+    None,
+    /// This version, made by this run.
+    Version(String, RunId),
+    /// It cannot be read.
+    Broken(String),
+}
+
+/// The machinery.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Health {
+    /// The champion.
+    pub champion: ChampionLine,
+    /// Free bytes where `Artifacts/` lies.
+    pub disk_free: Option<u64>,
+    /// What is wrong with `config.toml`, when something is.
+    pub config: Option<ErrorReport>,
+}
+
+/// The run on screen.
+#[derive(Clone, Debug)]
+pub struct OpenRun {
+    /// The run.
+    pub id: RunId,
+    /// Which following feeds it.
+    pub generation: u64,
+    /// Its fold.
+    pub state: RunState,
+    /// How it stands by lock and log; `None` until the first events came.
+    pub outcome: Option<Outcome>,
+}
+
+/// Something that waits for the person.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Need<'a> {
+    /// A plan to decide on.
+    Plan(&'a PlanRow),
+    /// A run without a worker, or with a silent one.
+    Run(&'a RunRow),
+}
+
+/// A line for the person, with its time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Said {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What it means.
+    pub tone: Tone,
+    /// The line.
+    pub text: String,
+}
+
+/// Whether a command can run now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Availability {
+    /// It can.
+    Enabled,
+    /// It cannot, for this reason.
+    Disabled(String),
+}
+
+/// Where the session stands and who sits at it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Session {
+    /// The folder of the project, for people.
+    pub place: String,
+    /// Login name and origin, for people.
+    pub who: String,
+    /// Why this session may not write, if it may not.
+    pub view_only: Option<String>,
+    /// Whether there is a `config.toml`.
+    pub has_config: bool,
+    /// Offset of local time.
+    pub offset: FixedOffset,
+}
+
+/// Everything.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// Colours and glyphs.
+    pub capabilities: Capabilities,
+    /// Keys.
+    pub keymap: Keymap,
+    /// The session.
+    pub session: Session,
+    /// The screen.
+    pub screen: Screen,
+    /// Open dialogs, the last one on top.
+    pub dialogs: Vec<Dialog>,
+    /// The runs, newest first; `None` until they were read.
+    pub runs: Option<Vec<RunRow>>,
+    /// The plans that wait.
+    pub plans: Vec<PlanRow>,
+    /// The machinery.
+    pub health: Health,
+    /// The run on screen.
+    pub open: Option<OpenRun>,
+    /// Whether the newest run is shown when a newer one starts.
+    pub follow_newest: bool,
+    /// Cursor on Home, over what needs me and then the runs.
+    pub home_cursor: usize,
+    /// The learner that was picked on Train; `None` follows the one at work.
+    pub picked_learner: Option<String>,
+    /// Which metric the first plot shows.
+    pub metric: usize,
+    /// Cursor on Approve.
+    pub approval_cursor: usize,
+    /// The last receipt: a sentence and what was done.
+    pub receipt: Option<(String, Vec<String>)>,
+    /// The message line.
+    pub said: Option<Said>,
+    /// The last error, for `!`.
+    pub last_error: Option<ErrorReport>,
+    /// The books of the jobs.
+    pub jobs: Jobs,
+    /// Number of followings so far.
+    pub followings: u64,
+    /// Whether the screen may differ from the model.
+    pub dirty: bool,
+    /// Whether the console ends.
+    pub quit: bool,
+}
+
+impl Model {
+    /// A console that knows nothing yet.
+    pub fn new(
+        size: (u16, u16),
+        capabilities: Capabilities,
+        keymap: Keymap,
+        session: Session,
+    ) -> Self {
+        Self {
+            size,
+            capabilities,
+            keymap,
+            session,
+            screen: Screen::Home,
+            dialogs: Vec::new(),
+            runs: None,
+            plans: Vec::new(),
+            health: Health::default(),
+            open: None,
+            follow_newest: true,
+            home_cursor: 0,
+            picked_learner: None,
+            metric: 0,
+            approval_cursor: 0,
+            receipt: None,
+            said: None,
+            last_error: None,
+            jobs: Jobs::default(),
+            followings: 0,
+            dirty: true,
+            quit: false,
+        }
+    }
+
+    /// The theme.
+    pub fn theme(&self) -> Theme {
+        Theme {
+            colours: self.capabilities.colours,
+        }
+    }
+    /// The glyphs.
+    pub fn glyphs(&self) -> Glyphs {
+        self.capabilities.glyphs
+    }
+    /// The runs that were read.
+    pub fn run_rows(&self) -> &[RunRow] {
+        self.runs.as_deref().unwrap_or(&[])
+    }
+    /// What waits for the person: plans, and the newest run when its worker is gone or silent.
+    pub fn needs(&self) -> Vec<Need<'_>> {
+        let run = self
+            .run_rows()
+            .first()
+            .filter(|r| matches!(r.outcome, Outcome::Crashed | Outcome::Stalled));
+        self.plans
+            .iter()
+            .map(Need::Plan)
+            .chain(run.map(Need::Run))
+            .collect()
+    }
+    /// The plan under the cursor of Approve.
+    pub fn plan(&self) -> Option<&PlanRow> {
+        self.plans.get(self.approval_cursor)
+    }
+    /// The learners of the open run, in order.
+    pub fn learners(&self) -> Vec<&str> {
+        let Some(open) = &self.open else {
+            return Vec::new();
+        };
+        let mut all: Vec<&str> = open.state.learners.iter().map(String::as_str).collect();
+        for name in open.state.learner.keys() {
+            if !all.contains(&name.as_str()) {
+                all.push(name);
+            }
+        }
+        all
+    }
+    /// The learner the plots show: the picked one, else the selected one of a finished run, else
+    /// the one at work.
+    pub fn shown_learner(&self) -> Option<&str> {
+        let learners = self.learners();
+        let state = &self.open.as_ref()?.state;
+        let ended = state.finished_at.is_some();
+        [
+            self.picked_learner.as_deref(),
+            state.selected.as_deref().filter(|_| ended),
+            state.current_learner.as_deref(),
+        ]
+        .into_iter()
+        .flatten()
+        .find(|name| learners.contains(name))
+        .or(learners.first().copied())
+    }
+    /// Metrics with a curve for a learner: losses first, then the contract's order, then the rest.
+    pub fn metrics(&self, learner: &str) -> Vec<&str> {
+        const ORDER: [&str; 5] = ["log_loss", "f1", "roc_auc", "pr_auc", "accuracy"];
+        let Some(state) = self
+            .open
+            .as_ref()
+            .and_then(|o| o.state.learner.get(learner))
+        else {
+            return Vec::new();
+        };
+        let mut names: Vec<&str> = Vec::new();
+        for (name, _) in state.curves.keys() {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+        names.sort_by_key(|n| ORDER.iter().position(|o| o == n).unwrap_or(ORDER.len()));
+        names
+    }
+    /// Time of day where the person sits.
+    pub fn clock(&self, at: DateTime<Utc>) -> String {
+        at.with_timezone(&self.session.offset)
+            .format("%H:%M:%S")
+            .to_string()
+    }
+    /// Day and time where the person sits.
+    pub fn day(&self, at: DateTime<Utc>) -> String {
+        at.with_timezone(&self.session.offset)
+            .format("%d %b %H:%M")
+            .to_string()
+    }
+
+    /// Whether a command can run now, and why not.
+    pub fn availability(&self, command: Command) -> Availability {
+        let no = |why: &str| Availability::Disabled(why.to_owned());
+        let spec = super::commands::of(command);
+        if spec.risk != Risk::None {
+            // The decision dialog may be opened to read; its buttons are dim.
+            if let Some(why) = self
+                .session
+                .view_only
+                .as_ref()
+                .filter(|_| command != Command::Decide)
+            {
+                return no(why);
+            }
+            if self.jobs.busy(JobKey::Action) {
+                return no("the last action is still at work");
+            }
+        }
+        let outcome = self.open.as_ref().and_then(|o| o.outcome);
+        let live = matches!(outcome, Some(Outcome::Running | Outcome::Stalled));
+        match command {
+            Command::NewRun if !self.session.has_config => {
+                no("there is no config.toml; run netsec init or netsec demo first")
+            }
+            Command::NewRun => match &self.health.config {
+                Some(error) => no(&format!("config.toml: {}", error.message)),
+                None => Availability::Enabled,
+            },
+            Command::StopAfterRound | Command::CancelRun if self.open.is_none() => {
+                no("there is no run")
+            }
+            Command::StopAfterRound if !live => no("the run is not at work"),
+            Command::StopAfterRound if self.asked(ControlCommand::StopAfterRound) => {
+                no("the run was asked to stop already")
+            }
+            Command::StopAfterRound if !self.training() => {
+                no("only training has rounds; x cancels the run")
+            }
+            Command::CancelRun if !live => no("the run is not at work"),
+            Command::ResumeRun => match outcome {
+                None => no("there is no run"),
+                Some(Outcome::Running | Outcome::Stalled) => no("the run is at work"),
+                Some(Outcome::Finished) => no("the run is finished"),
+                Some(Outcome::Failed | Outcome::Cancelled | Outcome::Crashed) => {
+                    Availability::Enabled
+                }
+            },
+            Command::Open if self.needs().is_empty() && self.run_rows().is_empty() => {
+                no("there is no run yet")
+            }
+            Command::NextLearner | Command::PreviousLearner if self.learners().len() < 2 => {
+                no("there is no other learner")
+            }
+            Command::FollowLearner if self.picked_learner.is_none() => {
+                no("the plots follow already")
+            }
+            Command::NextMetric
+                if self
+                    .shown_learner()
+                    .is_none_or(|l| self.metrics(l).len() < 2) =>
+            {
+                no("there is no other metric")
+            }
+            Command::Decide | Command::Approve | Command::Reject if self.plan().is_none() => {
+                no("no plan waits for a decision")
+            }
+            Command::LastError if self.last_error.is_none() => no("there was no error"),
+            Command::Back if self.screen == Screen::Home => no("this is the first screen"),
+            _ => Availability::Enabled,
+        }
+    }
+
+    fn asked(&self, command: ControlCommand) -> bool {
+        self.open
+            .as_ref()
+            .is_some_and(|o| o.state.controls.iter().any(|(c, _)| *c == command))
+    }
+
+    fn training(&self) -> bool {
+        self.open
+            .as_ref()
+            .is_some_and(|o| o.state.stage(StageName::ModelTrainer).status == StageStatus::Running)
+    }
+
+    /// The shell command that does the same as a command of the table, filled in.
+    pub fn shell(&self, command: Command) -> Option<String> {
+        let template = super::commands::of(command).shell?;
+        let run = match command {
+            Command::GoApproval => self.plan().map(|p| p.run_id.as_str()),
+            _ => self.open.as_ref().map(|o| o.id.as_str()),
+        };
+        let plan = self.plan().map(|p| p.plan_id.as_str());
+        Some(
+            template
+                .replace("{run}", run.unwrap_or("latest"))
+                .replace("{plan}", plan.unwrap_or("PLAN")),
+        )
+    }
+}

@@ -1,0 +1,524 @@
+//! Home: is anything waiting for me, what is running and how far, is the machinery healthy.
+
+use super::{bytes, count, figure, outcome_word, stage_word, standing, took, training_share};
+use crate::console::canvas::Canvas;
+use crate::console::layout::Room;
+use crate::console::model::{ChampionLine, Model, Need, OpenRun};
+use crate::console::theme::Tone;
+use crate::console::widgets::{Column, Table, gauge};
+use crate::events::{DriftVerdict, GateVerdict, RunState, StageName, StageState, StageStatus};
+use crate::runs::RunId;
+
+/// Rows the cursor moves over: what needs me, then the runs.
+pub fn rows(model: &Model) -> usize {
+    model.needs().len() + model.run_rows().len()
+}
+
+/// Draws the screen.
+pub fn view(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
+    if model.runs.is_none() {
+        canvas.put(1, 1, "Reading the runs.", Tone::Dim);
+        return;
+    }
+    if model.run_rows().is_empty() {
+        first_run(model, canvas);
+        return;
+    }
+    let (w, h) = (canvas.width(), canvas.height());
+    let pipeline = if room == Room::Small { 7 } else { 8 };
+    self::pipeline(model, &mut canvas.part(0, 0, w, pipeline), room);
+    let rest = h - pipeline;
+    match room {
+        Room::Large => {
+            let left = w * 3 / 5;
+            let needs_rows = (needs_lines(model) + 2).min(rest / 2).max(4);
+            needs(model, &mut canvas.part(0, pipeline, left, needs_rows), true);
+            runs(
+                model,
+                &mut canvas.part(0, pipeline + needs_rows, left, rest - needs_rows),
+                true,
+            );
+            canvas.part(left, pipeline, 1, rest).divider(0);
+            let right = w - left - 1;
+            health(model, &mut canvas.part(left + 1, pipeline, right, 7));
+            drift(
+                model,
+                &mut canvas.part(left + 1, pipeline + 7, right, rest - 7),
+            );
+        }
+        Room::Medium => {
+            let needs_rows = (needs_lines(model) + 1).min(rest / 3).max(2);
+            needs(model, &mut canvas.part(0, pipeline, w, needs_rows), false);
+            let y = pipeline + needs_rows;
+            let left = rest - needs_rows;
+            runs(
+                model,
+                &mut canvas.part(0, y, w, left.saturating_sub(2)),
+                true,
+            );
+            canvas.part(0, y + left - 2, w, 1).rule(0, "Health", "");
+            health_line(model, &mut canvas.part(0, y + left - 1, w, 1));
+        }
+        Room::Small => {
+            let many = model.needs().len() as u16;
+            let needs_rows = if many == 0 { 0 } else { 1.min(rest) };
+            if many > 0 {
+                needs_rows_only(model, &mut canvas.part(0, pipeline, w, needs_rows));
+            }
+            runs(
+                model,
+                &mut canvas.part(0, pipeline + needs_rows, w, rest - needs_rows),
+                false,
+            );
+        }
+    }
+}
+
+/// What to do when nothing has happened yet.
+fn first_run(model: &Model, canvas: &mut Canvas<'_>) {
+    canvas.rule(0, "Welcome", "");
+    let key = |c| {
+        model
+            .keymap
+            .first(c)
+            .map_or("-".to_owned(), |k| k.to_string())
+    };
+    let mut y = 2;
+    let mut say = |text: &str, tone: Tone| {
+        canvas.put(2, y, text, tone);
+        y += 1;
+    };
+    if model.session.has_config {
+        say("There is a config.toml and no run yet.", Tone::Plain);
+        say("", Tone::Plain);
+        let new = key(crate::console::commands::Command::NewRun);
+        say(
+            &format!("{new}   starts the first retrain (netsec retrain --detach)."),
+            Tone::Plain,
+        );
+        say(
+            "    The six stages run in a process of their own; this screen follows.",
+            Tone::Dim,
+        );
+    } else {
+        say(
+            "There is no config.toml here yet. In a shell, one of",
+            Tone::Plain,
+        );
+        say("", Tone::Plain);
+        say("netsec demo", Tone::Key);
+        say(
+            "    Everything on made-up network flows; needs no data, no server, no account.",
+            Tone::Dim,
+        );
+        say("netsec init --data FILE", Tone::Key);
+        say(
+            "    Writes a commented config.toml for your CSV, Parquet or NDJSON file.",
+            Tone::Dim,
+        );
+    }
+    if let Some(error) = &model.health.config {
+        say("", Tone::Plain);
+        say(&format!("config.toml: {}", error.message), Tone::Bad);
+        for hint in &error.hints {
+            say(&format!("hint: {hint}"), Tone::Plain);
+        }
+    }
+}
+
+fn pipeline(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
+    let Some(open) = &model.open else {
+        canvas.rule(0, "Pipeline", "");
+        canvas.put(3, 1, "No run is selected.", Tone::Dim);
+        return;
+    };
+    canvas.rule(0, "Pipeline", &run_remark(model, open));
+    let (columns, headings): (&[Column], bool) = match room {
+        Room::Large => (
+            &[
+                Column::left("Stage", 20),
+                Column::left("State", 9),
+                Column::right("Took", 8),
+                Column::left("", 1),
+                Column::left("Rows / progress", 40),
+                Column::left("Note", 60),
+            ],
+            true,
+        ),
+        Room::Medium => (
+            &[
+                Column::left("Stage", 20),
+                Column::left("State", 9),
+                Column::right("Took", 7),
+                Column::left("", 1),
+                Column::left("Progress / note", 60),
+            ],
+            true,
+        ),
+        Room::Small => (
+            &[
+                Column::left("Stage", 20),
+                Column::left("State", 9),
+                Column::right("Took", 7),
+                Column::left("", 1),
+                Column::left("", 60),
+            ],
+            false,
+        ),
+    };
+    let rows = StageName::ALL
+        .into_iter()
+        .map(|name| {
+            let stage = open.state.stage(name);
+            let (word, tone) = stage_word(stage.status);
+            let progress = progress(&open.state, stage);
+            let note = note(&open.state, stage);
+            let mut cells = vec![
+                (name.title().to_owned(), Tone::Plain),
+                (word, tone),
+                (stage.seconds.map_or(String::new(), took), Tone::Plain),
+                (String::new(), Tone::Plain),
+            ];
+            if room == Room::Large {
+                // A long progress text takes the room of an empty note.
+                cells.push((progress, Tone::Plain));
+                cells.push((note, Tone::Dim));
+            } else if progress.is_empty() {
+                cells.push((note, Tone::Dim));
+            } else {
+                cells.push((progress, Tone::Plain));
+            }
+            cells
+        })
+        .collect();
+    let h = canvas.height().saturating_sub(1);
+    Table {
+        columns,
+        rows,
+        cursor: None,
+        headings,
+    }
+    .view(&mut canvas.part(0, 1, canvas.width(), h));
+}
+
+fn run_remark(model: &Model, open: &OpenRun) -> String {
+    let state = &open.state;
+    let mut remark = format!("run {}", open.id);
+    if let Some(at) = state.started_at {
+        remark.push_str(&format!("  {}", model.day(at)));
+    }
+    if let Some(by) = &state.by {
+        remark.push_str(&format!("  by {}", by.name));
+    }
+    if let (Some(from), Some(to)) = (state.started_at, state.finished_at) {
+        remark.push_str(&format!(
+            "  {}",
+            took((to - from).num_milliseconds() as f64 / 1000.0)
+        ));
+    }
+    remark
+}
+
+/// What a stage has done so far, or did.
+fn progress(state: &RunState, stage: &StageState) -> String {
+    if stage.status == StageStatus::Running {
+        return match stage.name {
+            StageName::DataIngestion => match state.rows_read {
+                (0, _) => String::new(),
+                (rows, None) => format!("{} rows read", count(rows)),
+                (rows, Some(of)) => format!("{} of {} rows read", count(rows), count(of)),
+            },
+            StageName::DataValidation => format!(
+                "{} checks, {} to look at",
+                state.checks,
+                state.problems.len()
+            ),
+            StageName::ModelTrainer => {
+                let share = training_share(state);
+                let bar = gauge(share, 10);
+                match state
+                    .current_learner
+                    .as_deref()
+                    .and_then(|l| Some((l, state.learner.get(l)?)))
+                {
+                    Some((name, l)) => format!("{bar} {name} {}/{}", l.round, l.of),
+                    None => bar,
+                }
+            }
+            StageName::ModelEvaluation => {
+                let measured = state.learner.values().filter(|l| l.test.is_some()).count();
+                format!("{measured} of {} learners measured", state.learners.len())
+            }
+            StageName::DataTransformation | StageName::ModelPusher => String::new(),
+        };
+    }
+    match &stage.error {
+        Some(error) => error.message.clone(),
+        None => stage.summary.clone(),
+    }
+}
+
+/// What stands out about a stage.
+fn note(state: &RunState, stage: &StageState) -> String {
+    match stage.name {
+        StageName::ModelEvaluation => match &state.gate {
+            Some((GateVerdict::Accept, _)) => "gate accepts".to_owned(),
+            Some((GateVerdict::Refuse, why)) => format!("gate refuses: {why}"),
+            Some((GateVerdict::CannotTell, why)) => format!("gate cannot tell: {why}"),
+            None => String::new(),
+        },
+        StageName::ModelPusher => match (&state.decision, &state.plan) {
+            (Some((decision, by, _)), _) => format!("{} by {}", super::past(decision), by.name),
+            (None, Some((_, version))) => format!("{version} waits for approval"),
+            (None, None) => String::new(),
+        },
+        _ => stage.why.clone(),
+    }
+}
+
+fn needs_lines(model: &Model) -> u16 {
+    model.needs().len().max(1).min(8) as u16
+}
+
+fn needs(model: &Model, canvas: &mut Canvas<'_>, _wide: bool) {
+    let n = model.needs().len();
+    canvas.rule(0, &format!("Needs you ({n})"), "");
+    let h = canvas.height().saturating_sub(1);
+    if n == 0 {
+        canvas.put(3, 1, "Nothing waits for you.", Tone::Dim);
+        return;
+    }
+    needs_rows_only(model, &mut canvas.part(0, 1, canvas.width(), h));
+}
+
+fn needs_rows_only(model: &Model, canvas: &mut Canvas<'_>) {
+    let needs = model.needs();
+    let rows = needs
+        .iter()
+        .map(|n| vec![(need_text(model, n), Tone::Plain)])
+        .collect();
+    Table {
+        columns: &[Column::left("", 60)],
+        rows,
+        cursor: (model.home_cursor < needs.len()).then_some(model.home_cursor),
+        headings: false,
+    }
+    .view(canvas);
+}
+
+fn need_text(model: &Model, need: &Need<'_>) -> String {
+    match need {
+        Need::Plan(p) => {
+            let passed = p
+                .gate
+                .iter()
+                .filter(|r| r.verdict == GateVerdict::Accept)
+                .count();
+            format!(
+                "Approve {} (run {}, {}): {passed}/{} gates pass, F1 {}",
+                p.version,
+                p.run_id.short(),
+                model.day(p.created_at),
+                p.gate.len(),
+                figure(p.f1),
+            )
+        }
+        Need::Run(r) => {
+            let resume = model
+                .keymap
+                .first(crate::console::commands::Command::ResumeRun)
+                .map_or(String::new(), |k| format!("; {k} resumes it"));
+            format!("Run {} {}{resume}", r.id.short(), outcome_word(r.outcome).0)
+        }
+    }
+}
+
+fn runs(model: &Model, canvas: &mut Canvas<'_>, headings: bool) {
+    let runs = model.run_rows();
+    let remark = if runs.len() as u16 + 2 > canvas.height() {
+        format!("{} runs", runs.len())
+    } else {
+        String::new()
+    };
+    canvas.rule(0, "Recent runs", &remark);
+    let columns = [
+        Column::left("Run", 5),
+        Column::left("When", 12),
+        Column::left("State", 10),
+        Column::right("F1", 7),
+        Column::left("Selected", 20),
+        Column::left("By", 12),
+        Column::left("Note", 30),
+    ];
+    let needs = model.needs().len();
+    let rows = runs
+        .iter()
+        .map(|r| {
+            let (word, tone) = run_word(model, r.id.clone(), r.outcome);
+            vec![
+                (r.id.short().to_owned(), Tone::Plain),
+                (
+                    r.started_at.map_or(String::new(), |t| model.day(t)),
+                    Tone::Plain,
+                ),
+                (word, tone),
+                (figure(r.f1), Tone::Plain),
+                (
+                    r.selected.clone().unwrap_or_else(|| "-".to_owned()),
+                    Tone::Plain,
+                ),
+                (r.by.clone(), Tone::Plain),
+                (r.note.clone().unwrap_or_default(), Tone::Dim),
+            ]
+        })
+        .collect();
+    let h = canvas.height().saturating_sub(1);
+    Table {
+        columns: &columns,
+        rows,
+        cursor: model.home_cursor.checked_sub(needs),
+        headings,
+    }
+    .view(&mut canvas.part(0, 1, canvas.width(), h));
+}
+
+/// The word of a run in the list: the champion and what waits are said.
+fn run_word(model: &Model, id: RunId, outcome: crate::events::Outcome) -> (String, Tone) {
+    if model.plans.iter().any(|p| p.run_id == id) {
+        return ("APPROVE?".to_owned(), Tone::Warn);
+    }
+    if matches!(&model.health.champion, ChampionLine::Version(_, run) if *run == id) {
+        return ("champion".to_owned(), Tone::Good);
+    }
+    match &model.open {
+        // The run on screen is known better than the list.
+        Some(open) if open.id == id && open.outcome.is_some() => {
+            let (word, tone) = standing(open);
+            match word.split_once(' ') {
+                Some((first, _)) => (first.to_lowercase(), tone),
+                None => (word, tone),
+            }
+        }
+        _ => outcome_word(outcome),
+    }
+}
+
+fn health_lines(model: &Model) -> Vec<(&'static str, String, &'static str, Tone)> {
+    let mut lines = Vec::new();
+    let (text, word, tone) = match &model.health.champion {
+        ChampionLine::Unknown => ("not looked at yet".to_owned(), "", Tone::Dim),
+        ChampionLine::None => (
+            "none yet; approve a plan to make one".to_owned(),
+            "",
+            Tone::Plain,
+        ),
+        ChampionLine::Version(v, run) => {
+            (format!("{v} from run {}", run.short()), "ok", Tone::Good)
+        }
+        ChampionLine::Broken(why) => (why.clone(), "FAILED", Tone::Bad),
+    };
+    lines.push(("Champion", text, word, tone));
+    if let Some(run) = model.run_rows().first() {
+        let (word, tone) = outcome_word(run.outcome);
+        let when = run.started_at.map_or(String::new(), |t| model.day(t));
+        lines.push((
+            "Last run",
+            format!("{} {when} {word}", run.id.short()),
+            if tone == Tone::Bad { "look" } else { "ok" },
+            if tone == Tone::Bad {
+                Tone::Bad
+            } else {
+                Tone::Good
+            },
+        ));
+    }
+    if let Some(free) = model.health.disk_free {
+        let low = free < 1_000_000_000;
+        lines.push((
+            "Disk",
+            format!("{} free", bytes(free)),
+            if low { "WARN" } else { "ok" },
+            if low { Tone::Warn } else { Tone::Good },
+        ));
+    }
+    match &model.health.config {
+        Some(error) => lines.push(("Config", error.message.clone(), "FAILED", Tone::Bad)),
+        None if model.session.has_config => {}
+        None => lines.push((
+            "Config",
+            "there is no config.toml".to_owned(),
+            "WARN",
+            Tone::Warn,
+        )),
+    }
+    lines
+}
+
+fn health(model: &Model, canvas: &mut Canvas<'_>) {
+    canvas.rule(0, "Health", "");
+    let w = canvas.width();
+    for (i, (name, text, word, tone)) in health_lines(model).iter().enumerate() {
+        let y = i as u16 + 1;
+        canvas.put(1, y, name, Tone::Plain);
+        canvas.put_in(11, y, w.saturating_sub(20), text, Tone::Plain);
+        canvas.put_right(w.saturating_sub(1), y, word, *tone);
+    }
+}
+
+fn health_line(model: &Model, canvas: &mut Canvas<'_>) {
+    let mut x = 1;
+    for (name, text, word, tone) in health_lines(model) {
+        let piece = format!("{name} {text} ");
+        x = canvas.put(x, 0, &piece, Tone::Plain);
+        x = canvas.put(x, 0, word, tone) + 2;
+    }
+}
+
+fn drift(model: &Model, canvas: &mut Canvas<'_>) {
+    let Some(open) = &model.open else {
+        return;
+    };
+    let mut drift: Vec<_> = open.state.drift.iter().collect();
+    drift.sort_by(|a, b| {
+        b.1.unwrap_or(f64::NEG_INFINITY)
+            .total_cmp(&a.1.unwrap_or(f64::NEG_INFINITY))
+    });
+    let moved = drift.iter().filter(|d| d.3 == DriftVerdict::Drift).count();
+    canvas.rule(
+        0,
+        &format!("Drift in run {}", open.id.short()),
+        &if drift.is_empty() {
+            String::new()
+        } else {
+            format!("{moved} of {} features", drift.len())
+        },
+    );
+    if drift.is_empty() {
+        let why = if open.state.champion_before.is_none() {
+            "Not measured: there was no champion to compare with."
+        } else {
+            "Not measured yet."
+        };
+        canvas.put(1, 1, why, Tone::Dim);
+        return;
+    }
+    let w = canvas.width();
+    canvas.put(1, 1, "Feature", Tone::Dim);
+    canvas.put_right(w.saturating_sub(12), 1, "PSI", Tone::Dim);
+    let h = canvas.height();
+    for (i, (column, psi, _, verdict)) in drift.into_iter().enumerate() {
+        let y = i as u16 + 2;
+        if y >= h {
+            break;
+        }
+        let (word, tone) = match verdict {
+            DriftVerdict::Stable => ("stable", Tone::Plain),
+            DriftVerdict::Drift => ("DRIFT", Tone::Warn),
+            DriftVerdict::CannotTell => ("too few", Tone::Dim),
+        };
+        canvas.put_in(1, y, w.saturating_sub(24), column, Tone::Plain);
+        let psi = psi.map_or("-".to_owned(), |v| format!("{v:.3}"));
+        canvas.put_right(w.saturating_sub(12), y, &psi, Tone::Plain);
+        canvas.put(w.saturating_sub(10), y, word, tone);
+    }
+}

@@ -1,0 +1,373 @@
+//! The screens, and the frame they share: header, tabs, message, footer.
+
+mod approval;
+mod home;
+mod training;
+
+use super::canvas::Canvas;
+use super::commands::{COMMANDS, Command, Scope, Screen};
+use super::layout::{self, Room};
+use super::model::{Availability, ChampionLine, Model, OpenRun};
+use super::text;
+use super::theme::Tone;
+use crate::events::{FitPhase, Outcome, RunState, StageName, StageStatus};
+
+pub use home::rows as home_rows;
+
+/// Draws everything; returns where the cursor of a field stands, if one has the focus.
+pub fn view(model: &Model, canvas: &mut Canvas<'_>) -> Option<(u16, u16)> {
+    let Some(parts) = layout::parts(canvas.width(), canvas.height()) else {
+        too_small(model, canvas);
+        return None;
+    };
+    header(
+        model,
+        &mut canvas.part(0, 0, parts.header.width, 1),
+        parts.room,
+    );
+    tabs(model, &mut canvas.part(0, 1, parts.tabs.width, 1));
+    let b = parts.body;
+    {
+        let mut body = canvas.part(b.x, b.y, b.width, b.height);
+        match model.screen {
+            Screen::Home => home::view(model, &mut body, parts.room),
+            Screen::Training => training::view(model, &mut body, parts.room),
+            Screen::Approval => approval::view(model, &mut body, parts.room),
+        }
+    }
+    message(model, &mut canvas.part(0, parts.message.y, b.width, 1));
+    footer(model, &mut canvas.part(0, parts.footer.y, b.width, 1));
+    let mut cursor = None;
+    for dialog in &model.dialogs {
+        let mut body = canvas.part(b.x, b.y, b.width, b.height);
+        cursor = dialog.view(model, &mut body);
+    }
+    cursor
+}
+
+fn too_small(model: &Model, canvas: &mut Canvas<'_>) {
+    let (w, h) = model.size;
+    let (sw, sh) = layout::SMALLEST;
+    let mut lines = vec![format!("netsec needs {sw}x{sh}, this is {w}x{h}.")];
+    if let Some(open) = &model.open {
+        lines.push(format!("run {} {}", open.id.short(), standing(open).0));
+    }
+    let needs = model.needs().len();
+    let quit = model
+        .keymap
+        .first(Command::Quit)
+        .map_or(String::new(), |k| format!("{k} quit"));
+    lines.push(if needs > 0 {
+        format!("{needs} needs you.   {quit}")
+    } else {
+        quit
+    });
+    for (y, line) in lines.iter().enumerate() {
+        canvas.put(0, y as u16, line, Tone::Plain);
+    }
+}
+
+fn header(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
+    let needs = model.needs().len();
+    let right = match needs {
+        0 => String::new(),
+        1 => "1 needs you ".to_owned(),
+        n => format!("{n} need you "),
+    };
+    let x = canvas.put(1, 0, "netsec", Tone::Title);
+    let x = canvas.put_in(x + 2, 0, 24, &model.session.place, Tone::Plain);
+    let champion = match &model.health.champion {
+        ChampionLine::Unknown => String::new(),
+        ChampionLine::None => "no champion".to_owned(),
+        ChampionLine::Version(v, _) if room == Room::Large => format!("champion {v}"),
+        ChampionLine::Version(v, _) => v.clone(),
+        ChampionLine::Broken(_) => "champion BROKEN".to_owned(),
+    };
+    let mut x = canvas.put(x + 2, 0, &champion, Tone::Plain);
+    if let Some(open) = &model.open {
+        let (word, tone) = standing(open);
+        x = canvas.put(x + 2, 0, &format!("run {}", open.id.short()), Tone::Plain);
+        canvas.put(x + 2, 0, &word, tone);
+    }
+    if !right.is_empty() {
+        canvas.put_right(canvas.width(), 0, &format!(" {right}"), Tone::Warn);
+    }
+}
+
+fn tabs(model: &Model, canvas: &mut Canvas<'_>) {
+    let mut x = 1;
+    for screen in Screen::ALL {
+        let go = match screen {
+            Screen::Home => Command::GoHome,
+            Screen::Training => Command::GoTraining,
+            Screen::Approval => Command::GoApproval,
+        };
+        let key = model
+            .keymap
+            .first(go)
+            .map_or(String::new(), |k| k.to_string());
+        let star = if screen == Screen::Approval && !model.plans.is_empty() {
+            "*"
+        } else {
+            ""
+        };
+        let text = format!("{key} {}{star}", screen.title());
+        x = if screen == model.screen {
+            canvas.put(x, 0, &format!("[{text}]"), Tone::Cursor) + 1
+        } else {
+            canvas.put(x, 0, &format!(" {text} "), Tone::Plain) + 1
+        };
+    }
+    let mode = if model.session.view_only.is_some() {
+        "view only "
+    } else {
+        "operate "
+    };
+    canvas.put_right(canvas.width(), 0, mode, Tone::Dim);
+}
+
+fn message(model: &Model, canvas: &mut Canvas<'_>) {
+    if let Some(said) = &model.said {
+        let x = canvas.put(1, 0, &model.clock(said.at), Tone::Dim);
+        canvas.put_in(x + 2, 0, canvas.width(), &said.text, said.tone);
+    }
+}
+
+/// Keys that work here, from the table, those first that can run now.
+fn footer(model: &Model, canvas: &mut Canvas<'_>) {
+    let dialog = !model.dialogs.is_empty();
+    let mut specs: Vec<_> = COMMANDS
+        .iter()
+        .filter(|s| s.footer > 0)
+        .filter(|s| {
+            if dialog {
+                s.scope == Scope::Dialog
+            } else {
+                s.scope.covers(model.screen)
+            }
+        })
+        .filter(|s| model.availability(s.command) == Availability::Enabled)
+        .collect();
+    specs.sort_by_key(|s| s.footer);
+    let piece = |s: &&'static super::commands::CommandSpec| {
+        model
+            .keymap
+            .first(s.command)
+            .map(|k| (capital(&k.to_string()), s.label))
+    };
+    // Help and quit keep their places; the others give way from the right.
+    let last: Vec<_> = specs
+        .iter()
+        .filter(|s| matches!(s.command, Command::Help | Command::Quit))
+        .filter_map(piece)
+        .collect();
+    let others = specs
+        .iter()
+        .filter(|s| !matches!(s.command, Command::Help | Command::Quit));
+    let marks = canvas.glyphs.marks();
+    let long = |(key, label): &(String, &str)| {
+        (text::width(key, marks) + text::width(label, marks) + 3) as u16
+    };
+    let reserved: u16 = last.iter().map(long).sum();
+    let mut x = 1;
+    for p in others.filter_map(piece) {
+        if x + long(&p) + reserved > canvas.width() {
+            break;
+        }
+        x = canvas.put_all(
+            x,
+            0,
+            &[
+                (p.0.as_str(), Tone::Key),
+                (" ", Tone::Plain),
+                (p.1, Tone::Plain),
+            ],
+        ) + 2;
+    }
+    for p in last {
+        x = canvas.put_all(
+            x,
+            0,
+            &[
+                (p.0.as_str(), Tone::Key),
+                (" ", Tone::Plain),
+                (p.1, Tone::Plain),
+            ],
+        ) + 2;
+    }
+}
+
+/// Named keys with a capital, as they stand on keyboards.
+fn capital(key: &str) -> String {
+    let mut chars = key.chars();
+    match chars.next() {
+        Some(c) if key.len() > 1 => c.to_ascii_uppercase().to_string() + chars.as_str(),
+        _ => key.to_owned(),
+    }
+}
+
+/// How a run stands, in a word or two, with its tone.
+pub fn standing(open: &OpenRun) -> (String, Tone) {
+    let state = &open.state;
+    let Some(outcome) = open.outcome else {
+        return ("reading".to_owned(), Tone::Dim);
+    };
+    match outcome {
+        Outcome::Running => {
+            let running = state
+                .stages
+                .iter()
+                .find(|s| s.status == StageStatus::Running);
+            let word = match running.map(|s| s.name) {
+                None => "STARTING".to_owned(),
+                Some(StageName::DataIngestion) => "INGESTING".to_owned(),
+                Some(StageName::DataValidation) => "VALIDATING".to_owned(),
+                Some(StageName::DataTransformation) => "TRANSFORMING".to_owned(),
+                Some(StageName::ModelTrainer) => {
+                    format!("TRAINING {:.0}%", (training_share(state) * 100.0).floor())
+                }
+                Some(StageName::ModelEvaluation) => "EVALUATING".to_owned(),
+                Some(StageName::ModelPusher) => "PLANNING".to_owned(),
+            };
+            (word, Tone::Busy)
+        }
+        Outcome::Finished => match (&state.decision, &state.plan) {
+            (Some((decision, ..)), _) => (past(decision), Tone::Good),
+            (None, Some(_)) => ("APPROVE?".to_owned(), Tone::Warn),
+            (None, None) => ("finished".to_owned(), Tone::Good),
+        },
+        other => outcome_word(other),
+    }
+}
+
+fn past(decision: &str) -> String {
+    match decision {
+        "approve" => "approved".to_owned(),
+        "reject" => "rejected".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// The word of an outcome; capitals for what went wrong.
+pub fn outcome_word(outcome: Outcome) -> (String, Tone) {
+    let (word, tone) = match outcome {
+        Outcome::Running => ("running", Tone::Busy),
+        Outcome::Finished => ("finished", Tone::Good),
+        Outcome::Failed => ("FAILED", Tone::Bad),
+        Outcome::Cancelled => ("cancelled", Tone::Warn),
+        Outcome::Stalled => ("STALLED", Tone::Bad),
+        Outcome::Crashed => ("CRASHED", Tone::Bad),
+    };
+    (word.to_owned(), tone)
+}
+
+/// The word of a stage and its tone.
+fn stage_word(status: StageStatus) -> (String, Tone) {
+    let tone = match status {
+        StageStatus::Waiting => Tone::Dim,
+        StageStatus::Running => Tone::Busy,
+        StageStatus::Ok | StageStatus::Reused => Tone::Good,
+        StageStatus::Warn | StageStatus::Cancelled => Tone::Warn,
+        StageStatus::Failed => Tone::Bad,
+    };
+    let word = match status {
+        StageStatus::Warn | StageStatus::Failed => status.as_str().to_uppercase(),
+        _ => status.as_str().to_owned(),
+    };
+    (word, tone)
+}
+
+/// The share of the training stage that is done: learners, and within a learner its folds and
+/// its final fit, all counted alike. A measure of progress, not of time.
+pub fn training_share(state: &RunState) -> f64 {
+    let all = state.learners.len().max(state.learner.len());
+    if all == 0 {
+        return 0.0;
+    }
+    let done: f64 = state
+        .learner
+        .values()
+        .map(|l| {
+            if l.fit_seconds.is_some() || l.error.is_some() {
+                return 1.0;
+            }
+            let within = f64::from(l.round) / f64::from(l.of.max(1));
+            match l.phase {
+                None => 0.0,
+                Some(FitPhase::Fold { fold, folds }) => {
+                    (f64::from(fold.max(1) - 1) + within.min(1.0))
+                        / f64::from(folds.saturating_add(1))
+                }
+                Some(FitPhase::Final) => 0.85 + 0.15 * within.min(1.0),
+            }
+        })
+        .sum();
+    (done / all as f64).clamp(0.0, 1.0)
+}
+
+/// Seconds as `0:41` or `1:02:03`; below ten seconds with a tenth.
+pub fn took(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds < 0.0 {
+        return "-".to_owned();
+    }
+    if seconds < 10.0 {
+        return format!("{seconds:.1} s");
+    }
+    let s = seconds.round() as u64;
+    match s / 3600 {
+        0 => format!("{}:{:02}", s / 60, s % 60),
+        h => format!("{h}:{:02}:{:02}", s / 60 % 60, s % 60),
+    }
+}
+
+/// A count with commas: `1,398,114`.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Bytes as `3.1 GB`.
+pub fn bytes(n: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
+    let mut value = n as f64;
+    let mut unit = 0;
+    while value >= 1000.0 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    if unit == 0 || value >= 100.0 {
+        format!("{value:.0} {}", UNITS[unit])
+    } else {
+        format!("{value:.1} {}", UNITS[unit])
+    }
+}
+
+/// A figure with four decimals, `-` when there is none.
+pub fn figure(v: Option<f64>) -> String {
+    v.map_or("-".to_owned(), |v| format!("{v:.4}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_for_people() {
+        assert_eq!(count(1_398_114), "1,398,114");
+        assert_eq!(count(999), "999");
+        assert_eq!(took(0.42), "0.4 s");
+        assert_eq!(took(41.2), "0:41");
+        assert_eq!(took(3723.0), "1:02:03");
+        assert_eq!(took(f64::NAN), "-");
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(3_140_000_000), "3.1 GB");
+        assert_eq!(figure(None), "-");
+    }
+}
