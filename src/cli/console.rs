@@ -1,7 +1,9 @@
 //! `netsec console`: open the console.
 
 use super::Globals;
-use crate::error::CommandError;
+use crate::config::UiConfig;
+use crate::console;
+use crate::error::{CommandError, ErrorKind};
 
 /// Arguments of `netsec console`.
 #[derive(Debug, clap::Args)]
@@ -16,6 +18,29 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
-    let _ = (args, globals);
-    Err(CommandError::internal("`netsec console` is not built yet"))
+    if args.plain {
+        return Err(CommandError::usage(
+            "`netsec console --plain` comes with the complete console",
+        )
+        .hint("`netsec watch latest --plain` follows a run line by line."));
+    }
+    console::run(console::Options {
+        workspace: globals.workspace(),
+        config_file: globals.config_file().to_owned(),
+        ui: ui(globals)?,
+        view_only: args.view_only,
+    })
+}
+
+/// `[ui]` of the configuration. A configuration that is wrong elsewhere still opens the console,
+/// which shows what is wrong with it; without one the defaults hold.
+pub(super) fn ui(globals: &Globals) -> Result<UiConfig, CommandError> {
+    if !globals.has_config() {
+        return Ok(UiConfig::default());
+    }
+    match globals.config() {
+        Ok(config) => Ok(config.ui),
+        Err(e) if e.kind == ErrorKind::Config => Ok(UiConfig::default()),
+        Err(e) => Err(e),
+    }
 }

@@ -32,6 +32,7 @@ mod validate;
 mod watch;
 mod worker;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -193,7 +194,8 @@ pub fn main() -> ExitCode {
     match command.run(&globals) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprint!("{}", describe(&e));
+            // Not `eprint!`: it panics when the terminal is gone, and that is one of the errors.
+            let _ = std::io::stderr().write_all(describe(&e).as_bytes());
             ExitCode::from(e.kind.exit_code())
         }
     }

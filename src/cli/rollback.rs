@@ -9,6 +9,8 @@ use crate::pipeline::model_pusher;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The version; without it the newest one older than the present champion.
+    // The id `version` belongs to the `--version` of every command.
+    #[arg(id = "to-version", value_name = "VERSION")]
     pub version: Option<String>,
     /// Why; goes to the journal.
     #[arg(long)]

@@ -126,6 +126,10 @@ impl Jobs {
     pub fn busy(&self, key: JobKey) -> bool {
         self.slots[key as usize].running.is_some()
     }
+    /// The number of the job of a kind that is running.
+    pub fn running(&self, key: JobKey) -> Option<u64> {
+        self.slots[key as usize].running.map(|(g, _)| g)
+    }
     /// A job came back. Returns whether its result counts.
     pub fn finish(&mut self, key: JobKey, generation: u64) -> bool {
         let slot = &mut self.slots[key as usize];

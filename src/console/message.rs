@@ -1,11 +1,12 @@
 //! Everything that can happen to the console. The loop turns the outside world into these, and
 //! nothing else reaches the model.
 
+use chrono::{DateTime, Utc};
 use crossterm::event::KeyEvent;
 
 use super::jobs::{Done, JobKey};
 use crate::error::ErrorReport;
-use crate::events::{Envelope, Outcome};
+use crate::events::ReadLine;
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -20,10 +21,12 @@ pub enum Message {
     RunEvents {
         /// Which following this belongs to; older ones are dropped.
         generation: u64,
-        /// New events, in order.
-        events: Vec<Envelope>,
-        /// How the run stands by its lock and its log.
-        outcome: Outcome,
+        /// What was read, in order.
+        lines: Vec<ReadLine>,
+        /// Whether a worker holds the run's lock, or more of the log is still to be read.
+        alive: bool,
+        /// When the run was made.
+        created_at: Option<DateTime<Utc>>,
     },
     /// The run that is followed cannot be read.
     FollowFailed {

@@ -1,18 +1,385 @@
-//! The terminal interface.
+//! The terminal interface: a plain model, message, update, view loop that sleeps until something
+//! happens.
+//!
+//! The outside world becomes [`message::Message`]s; [`update::update`] changes the
+//! [`model::Model`] and answers with [`effect::Effect`]s; [`screens::view`] draws. Everything a
+//! person can do is a row of [`commands::COMMANDS`]. The console owns no run: it reads logs that
+//! worker processes write and may be closed at any moment.
 
 pub mod canvas;
 pub mod capabilities;
 pub mod commands;
 pub mod dialogs;
 pub mod effect;
+pub mod follow;
 pub mod glyphs;
 pub mod jobs;
 pub mod keymap;
 pub mod layout;
 pub mod message;
 pub mod model;
+pub mod painter;
 pub mod screens;
+pub mod terminal;
 pub mod text;
 pub mod theme;
 pub mod update;
 pub mod widgets;
+pub mod work;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{Local, Offset, Utc};
+use crossterm::event::{Event, EventStream};
+use futures_util::{FutureExt, StreamExt};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::time::Instant;
+
+use self::canvas::Canvas;
+use self::capabilities::Capabilities;
+use self::effect::Effect;
+use self::jobs::JobKey;
+use self::keymap::Keymap;
+use self::message::Message;
+use self::model::{Model, Session};
+use self::painter::Painter;
+use self::work::Work;
+use crate::config::UiConfig;
+use crate::error::{CommandError, ErrorKind};
+use crate::events::{Actor, FollowStop};
+use crate::workspace::Workspace;
+
+/// Least time between two frames that only data asked for.
+const FRAME: Duration = Duration::from_millis(100);
+/// How long a push that has begun may take to end after the console was closed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the console is opened with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The project.
+    pub workspace: Workspace,
+    /// Its configuration file; it may not exist.
+    pub config_file: PathBuf,
+    /// `[ui]`.
+    pub ui: UiConfig,
+    /// Whether nothing may be changed.
+    pub view_only: bool,
+}
+
+/// Opens the console and returns when it is closed.
+///
+/// # Errors
+/// Kind `Usage` when stdout is no terminal, `Config` when `[ui.keys]` is wrong, `TerminalLost`
+/// when the terminal went away, `Cancelled` when a signal ended it.
+pub fn run(options: Options) -> Result<(), CommandError> {
+    if !rustix::termios::isatty(rustix::stdio::stdout()) {
+        return Err(
+            CommandError::usage("the console needs a terminal, and stdout is none")
+                .hint("`netsec watch latest --plain` follows a run line by line."),
+        );
+    }
+    let model = new_model(&options)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| CommandError::internal("the console's runtime cannot start").because(e))?;
+    terminal::install_panic_hook();
+    let (result, busy) = runtime.block_on(async {
+        match Console::open(&options, model) {
+            Ok(mut console) => {
+                let result = console.run().await;
+                (result, console.model.jobs.busy(JobKey::Action))
+            }
+            Err(e) => (Err(e), false),
+        }
+    });
+    if busy {
+        // A push that has begun is finished rather than left to the next approval.
+        runtime.shutdown_timeout(PATIENCE);
+    } else {
+        runtime.shutdown_background();
+    }
+    result
+}
+
+fn new_model(options: &Options) -> Result<Model, CommandError> {
+    let keymap = Keymap::new(&options.ui.keys)?;
+    let capabilities = Capabilities::detect(|name| std::env::var(name).ok(), options.ui.glyphs);
+    let root = options.workspace.root();
+    let place = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    let place = place
+        .file_name()
+        .map_or("/".to_owned(), |n| n.to_string_lossy().into_owned());
+    let by = Actor::current();
+    let session = Session {
+        place,
+        who: format!("{} ({})", by.name, by.from),
+        view_only: options
+            .view_only
+            .then(|| "this session is view only (--view-only)".to_owned()),
+        has_config: options.config_file.is_file(),
+        offset: Local::now().offset().fix(),
+    };
+    let size = crossterm::terminal::size().unwrap_or((80, 24));
+    Ok(Model::new(size, capabilities, keymap, session))
+}
+
+type Out = fn(&[u8]) -> std::io::Result<()>;
+
+struct Console {
+    model: Model,
+    painter: Painter<Out>,
+    work: Arc<Work>,
+    workspace: Workspace,
+    inbox: UnboundedReceiver<Message>,
+    sender: UnboundedSender<Message>,
+    lost: UnboundedReceiver<()>,
+    follow: Option<FollowStop>,
+    keys: EventStream,
+    signals: Signals,
+    last_frame: Option<Instant>,
+    _folder: follow::FolderWatch,
+    // Last, so that the terminal is restored after everything else was dropped.
+    _guard: terminal::Guard,
+}
+
+struct Signals {
+    hang_up: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+    go_on: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            hang_up: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            go_on: signal(SignalKind::from_raw(signal_hook::consts::SIGCONT))?,
+        })
+    }
+}
+
+fn terminal_lost() -> CommandError {
+    CommandError::new(ErrorKind::TerminalLost, "the terminal is gone; runs go on")
+}
+
+fn ended_by(name: &str) -> CommandError {
+    CommandError::cancelled(format!("ended by {name}; runs go on"))
+}
+
+impl Console {
+    fn open(options: &Options, model: Model) -> Result<Self, CommandError> {
+        let fail =
+            |what: &'static str| move |e: std::io::Error| CommandError::backend(what).because(e);
+        let signals = Signals::new().map_err(fail("signals cannot be handled"))?;
+        let (sender, inbox) = mpsc::unbounded_channel();
+        let (tell, lost) = mpsc::unbounded_channel();
+        let tty = terminal::tty().map_err(fail("there is no terminal to read keys from"))?;
+        terminal::watch(tty, move || {
+            let _ = tell.send(());
+            // The loop may be stuck inside a read of the dead terminal: leave without it.
+            std::thread::sleep(Duration::from_millis(800));
+            terminal::restore();
+            std::process::exit(i32::from(ErrorKind::TerminalLost.exit_code()));
+        });
+        let by = Actor::current();
+        let work = Work::new(options.workspace.clone(), options.config_file.clone(), by);
+        let folder = follow::folder(
+            &options.workspace,
+            options.config_file.clone(),
+            sender.clone(),
+        );
+        let guard = terminal::Guard::enter().map_err(fail("the terminal cannot be set up"))?;
+        let (w, h) = model.size;
+        Ok(Self {
+            painter: Painter::new(w, h, terminal::write_out),
+            model,
+            work: Arc::new(work),
+            workspace: options.workspace.clone(),
+            inbox,
+            sender,
+            lost,
+            follow: None,
+            keys: EventStream::new(),
+            signals,
+            last_frame: None,
+            _folder: folder,
+            _guard: guard,
+        })
+    }
+
+    async fn run(&mut self) -> Result<(), CommandError> {
+        let first = update::begin(&mut self.model, Utc::now());
+        self.start(first).await?;
+        // Keys paint at once, data at most ten times a second.
+        let mut at_once = true;
+        loop {
+            let due = self.last_frame.map(|t| t + FRAME);
+            if self.model.dirty && (at_once || due.is_none_or(|d| d <= Instant::now())) {
+                self.paint()?;
+            }
+            at_once = false;
+            let wait = due.filter(|_| self.model.dirty);
+            let message = tokio::select! {
+                biased;
+                Some(()) = self.lost.recv() => return Err(terminal_lost()),
+                Some(()) = self.signals.hang_up.recv() => return Err(terminal_lost()),
+                Some(()) = self.signals.terminate.recv() => return Err(ended_by("SIGTERM")),
+                Some(()) = self.signals.interrupt.recv() => return Err(ended_by("SIGINT")),
+                Some(()) = self.signals.go_on.recv() => {
+                    // Stopped from outside: the shell may have left any mode behind.
+                    terminal::restore();
+                    self.take_terminal()?;
+                    Some(Message::Continued)
+                }
+                key = self.keys.next() => {
+                    at_once = true;
+                    self.input(key).await?;
+                    None
+                }
+                message = self.inbox.recv() => message,
+                () = until(wait) => None,
+            };
+            if let Some(message) = message {
+                self.take(message).await?;
+                // What has piled up is taken in before anything is drawn.
+                while let Ok(message) = self.inbox.try_recv() {
+                    self.take(message).await?;
+                }
+            }
+            if self.model.quit {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes a key and all that are waiting behind it: a key held down is drawn once.
+    async fn input(&mut self, first: Option<std::io::Result<Event>>) -> Result<(), CommandError> {
+        let mut next = Some(first);
+        while let Some(event) = next {
+            let message = match event {
+                None | Some(Err(_)) => return Err(terminal_lost()),
+                Some(Ok(Event::Key(key))) => Some(Message::Key(key)),
+                Some(Ok(Event::Paste(text))) => Some(Message::Paste(text)),
+                Some(Ok(Event::Resize(w, h))) => Some(Message::Resize(w, h)),
+                Some(Ok(Event::FocusGained | Event::FocusLost | Event::Mouse(_))) => None,
+            };
+            if let Some(message) = message {
+                self.take(message).await?;
+            }
+            if self.model.quit {
+                return Ok(());
+            }
+            next = self.keys.next().now_or_never();
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, message: Message) -> Result<(), CommandError> {
+        let effects = update::update(&mut self.model, message, Utc::now());
+        self.start(effects).await
+    }
+
+    async fn start(&mut self, effects: Vec<Effect>) -> Result<(), CommandError> {
+        for effect in effects {
+            match effect {
+                Effect::Run {
+                    key,
+                    generation,
+                    job,
+                } => {
+                    let (work, sender) = (Arc::clone(&self.work), self.sender.clone());
+                    tokio::task::spawn_blocking(move || {
+                        let result = terminal::caught(|| work.perform(job));
+                        let result = match result {
+                            Ok(result) => result.map_err(|e| e.report()),
+                            Err(panic) => Err(CommandError::internal(format!(
+                                "a defect in netsec: {panic}"
+                            ))
+                            .report()),
+                        };
+                        // The console may be gone by now.
+                        let _ = sender.send(Message::JobDone {
+                            key,
+                            generation,
+                            result,
+                        });
+                    });
+                }
+                Effect::Follow { run, generation } => {
+                    if let Some(stop) = self.follow.take() {
+                        stop.stop();
+                    }
+                    let sender = self.sender.clone();
+                    self.follow = Some(follow::run(&self.workspace, &run, generation, sender));
+                }
+                Effect::Repaint => self.painter.forget(),
+                Effect::Suspend => self.suspend().await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What the terminal driver does for Ctrl-Z outside raw mode: the whole process group stops.
+    /// Where no shell could continue it, the kernel ignores the signal and the screen comes back.
+    async fn suspend(&mut self) -> Result<(), CommandError> {
+        terminal::restore();
+        let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+        // Another thread may be the one that takes the signal; give it the moment it needs.
+        let _ = tokio::time::timeout(FRAME, self.signals.go_on.recv()).await;
+        self.take_terminal()?;
+        let effects = update::update(&mut self.model, Message::Continued, Utc::now());
+        Box::pin(self.start(effects)).await
+    }
+
+    fn take_terminal(&mut self) -> Result<(), CommandError> {
+        terminal::enter().map_err(|_| terminal_lost())?;
+        self.painter.forget();
+        if let Ok((w, h)) = crossterm::terminal::size() {
+            self.model.size = (w, h);
+        }
+        Ok(())
+    }
+
+    fn paint(&mut self) -> Result<(), CommandError> {
+        let (w, h) = self.model.size;
+        self.painter.resize(w, h);
+        let model = &self.model;
+        self.painter
+            .paint(|buffer| {
+                let mut canvas = Canvas::new(buffer, model.glyphs(), model.theme());
+                screens::view(model, &mut canvas)
+            })
+            .map_err(|_| terminal_lost())?;
+        self.model.dirty = false;
+        self.last_frame = Some(Instant::now());
+        Ok(())
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        if let Some(stop) = self.follow.take() {
+            stop.stop();
+        }
+    }
+}
+
+/// Sleeps until `at`, or for ever.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -13,8 +13,8 @@ use super::model::{Availability, Model, Need, OpenRun, Said};
 use super::screens;
 use super::theme::Tone;
 use crate::error::ErrorReport;
-use crate::events::{ControlCommand, Outcome, RunState};
-use crate::runs::RunId;
+use crate::events::{ControlCommand, Outcome, ReadLine, RunState};
+use crate::runs::{self, RunId};
 
 /// Takes a message in and returns what is to be done outside.
 pub fn update(model: &mut Model, message: Message, now: DateTime<Utc>) -> Vec<Effect> {
@@ -55,9 +55,10 @@ impl Update<'_> {
             }
             Message::RunEvents {
                 generation,
-                events,
-                outcome,
-            } => self.run_events(generation, &events, outcome),
+                lines,
+                alive,
+                created_at,
+            } => self.run_events(generation, &lines, alive, created_at),
             Message::FollowFailed { generation, error } => {
                 if self
                     .model
@@ -384,9 +385,11 @@ impl Update<'_> {
     fn run_events(
         &mut self,
         generation: u64,
-        events: &[crate::events::Envelope],
-        outcome: Outcome,
+        lines: &[ReadLine],
+        alive: bool,
+        created_at: Option<DateTime<Utc>>,
     ) {
+        let now = self.now;
         let Some(open) = self
             .model
             .open
@@ -396,14 +399,25 @@ impl Update<'_> {
             return;
         };
         let before = open.outcome;
-        for event in events {
-            open.state.apply(event);
+        for line in lines {
+            match line {
+                ReadLine::Event { envelope, .. } => open.state.apply(envelope),
+                ReadLine::Damaged(damage) => open.state.damage.push(damage.seq),
+                ReadLine::Restarted => open.state = RunState::default(),
+            }
         }
+        let outcome = runs::outcome(&open.state, alive, created_at, now);
         open.outcome = Some(outcome);
-        self.model.dirty = true;
-        if before == Some(outcome) || before.is_none() {
+        let same = before == Some(outcome);
+        if !lines.is_empty() || !same {
+            self.model.dirty = true;
+        }
+        if same || before.is_none() {
             return;
         }
+        let Some(open) = &self.model.open else {
+            return;
+        };
         let id = open.id.clone();
         let (word, tone) = screens::outcome_word(outcome);
         let hint = match outcome {

@@ -160,11 +160,7 @@ impl Decision {
             } else {
                 "NO"
             };
-            lines.push((
-                "",
-                format!("{word}  {}: {}", rule.rule, rule.reason),
-                Tone::Plain,
-            ));
+            lines.push(("", format!("{word}  {}", rule.reason), Tone::Plain));
         }
         lines.push(match p.drifted {
             None => (
@@ -173,9 +169,15 @@ impl Decision {
                 Tone::Plain,
             ),
             Some(0) => ("drift", "no column drifted".to_owned(), Tone::Plain),
+            Some(1) => ("drift", "1 column drifted".to_owned(), Tone::Warn),
             Some(n) => ("drift", format!("{n} columns drifted"), Tone::Warn),
         });
-        let cut = |hash: &str| text::fit(hash, 12, text::Marks::ASCII);
+        let cut = |hash: &str| {
+            hash.chars()
+                .take(10)
+                .chain("..".chars())
+                .collect::<String>()
+        };
         lines.push((
             "model",
             format!(

@@ -81,6 +81,10 @@ impl Dialog {
             Dialog::Notice(d) => d.size(w),
         };
         let place = layout::centred(w, h, wanted);
+        // What peeks out beside a wide dialog is only noise.
+        if place.width >= w / 5 * 4 {
+            canvas.part(0, place.y, w, place.height).clear();
+        }
         let mut part = canvas.part(place.x, place.y, place.width, place.height);
         match self {
             Dialog::Help(d) => d.view(model, &mut part),

@@ -138,6 +138,7 @@ fn evidence(model: &Model, p: &PlanRow, canvas: &mut Canvas<'_>) {
     }
     let drift = match p.drifted {
         None => "drift not measured".to_owned(),
+        Some(1) => "1 column drifted".to_owned(),
         Some(n) => format!("{n} columns drifted"),
     };
     let line = format!("{} selected, test F1 {}, {drift}", p.selected, figure(p.f1));

@@ -347,7 +347,7 @@ fn runs(model: &Model, canvas: &mut Canvas<'_>, headings: bool) {
         Column::left("State", 10),
         Column::right("F1", 7),
         Column::left("Selected", 20),
-        Column::left("By", 12),
+        Column::left("By", 8),
         Column::left("Note", 30),
     ];
     let needs = model.needs().len();

@@ -3,6 +3,7 @@
 use super::{bytes, figure, standing, took, training_share};
 use crate::console::canvas::Canvas;
 use crate::console::commands::Command;
+use crate::console::glyphs::Glyphs;
 use crate::console::layout::Room;
 use crate::console::model::{Model, OpenRun};
 use crate::console::theme::Tone;
@@ -91,16 +92,16 @@ fn plot(open: &OpenRun, learner: &str, metric: &str, canvas: &mut Canvas<'_>) {
     };
     let mut series = Vec::new();
     let mut remark = Vec::new();
+    let dashes = match canvas.glyphs {
+        Glyphs::Ascii => ["*", "o"],
+        Glyphs::Braille | Glyphs::Block => ["──", "╌╌"],
+    };
     for (split, word, how, tone, mark) in [
-        (Split::Train, "train", "solid", Tone::First, '*'),
-        (Split::Valid, "valid", "dotted", Tone::Second, 'o'),
+        (Split::Train, "train", dashes[0], Tone::First, '*'),
+        (Split::Valid, "valid", dashes[1], Tone::Second, 'o'),
     ] {
         if let Some(points) = curve(split) {
             let last = points.last().map(|p| p.1);
-            let how = match canvas.glyphs {
-                crate::console::glyphs::Glyphs::Ascii => mark.to_string(),
-                _ => how.to_owned(),
-            };
             remark.push(format!("{word} {how} {}", figure(last)));
             series.push(Series {
                 points,
@@ -250,7 +251,7 @@ fn run(model: &Model, open: &OpenRun, canvas: &mut Canvas<'_>, room: Room) {
                 canvas.put(
                     10,
                     y,
-                    &format!("{} memory, {cpu:.1} cores", bytes(rss)),
+                    &format!("{}, {cpu:.1} cores", bytes(rss)),
                     Tone::Plain,
                 );
             }
@@ -260,10 +261,9 @@ fn run(model: &Model, open: &OpenRun, canvas: &mut Canvas<'_>, room: Room) {
         }
         y += 1;
         if let Some(at) = state.last_event_at {
-            canvas.put(1, y, "log", Tone::Dim);
+            canvas.put(1, y, "last log", Tone::Dim);
             // The minute: the worker's heartbeat is the proof of life, not a running clock.
-            let text = format!("last event {}", model.day(at));
-            canvas.put(10, y, &text, Tone::Plain);
+            canvas.put(10, y, &model.day(at), Tone::Plain);
         }
         y += 1;
     }

@@ -98,12 +98,9 @@ impl LinePlot {
         let (low, high) = self.y;
         canvas.put_right(LABELS - 1, 0, &figure(high), Tone::Dim);
         if plot_h >= 6 {
-            canvas.put_right(
-                LABELS - 1,
-                plot_h / 2,
-                &figure(middle(low, high, plot_h)),
-                Tone::Dim,
-            );
+            let dots = plot_h * canvas.glyphs.dots().1;
+            let row = (dots - 1) / 2 / canvas.glyphs.dots().1;
+            canvas.put_right(LABELS - 1, row, &figure((low + high) / 2.0), Tone::Dim);
         }
         canvas.put_right(LABELS - 1, plot_h - 1, &figure(low), Tone::Dim);
         canvas.put(LABELS + 1, plot_h + 1, "0", Tone::Dim);
@@ -169,11 +166,6 @@ impl LinePlot {
             canvas.dot(x, y, c, tone);
         }
     }
-}
-
-/// The value that stands at the middle row.
-fn middle(low: f64, high: f64, rows: u16) -> f64 {
-    high - (high - low) * f64::from(rows / 2) / f64::from(rows - 1)
 }
 
 /// A figure in at most six characters.

@@ -1,0 +1,230 @@
+//! The terminal: every mode the console turns on, and the one place that turns them off.
+//!
+//! `restore` is idempotent and called by the guard's `Drop`, by the panic hook before anything is
+//! printed, and before the process stops for Ctrl-Z. No question is ever put to the terminal, the
+//! mouse stays the user's, and the kitty keyboard protocol is not used: all three survive a
+//! dropped SSH connection badly.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
+/// Alternate screen, bracketed paste, no cursor, blank.
+pub const ENTER: &str = "\x1b[?1049h\x1b[?2004h\x1b[?25l\x1b[m\x1b[2J";
+/// The reverse, and the end of a synchronised update that may have been cut off.
+pub const LEAVE: &str = "\x1b[?2026l\x1b[m\x1b[?2004l\x1b[?25h\x1b[?1049l";
+
+static ACTIVE: AtomicBool = AtomicBool::new(false);
+
+/// Turns the modes on.
+pub fn enter() -> io::Result<()> {
+    crossterm::terminal::enable_raw_mode()?;
+    ACTIVE.store(true, Ordering::SeqCst);
+    write_out(ENTER.as_bytes())
+}
+
+/// Turns the modes off, once. Errors are dropped: the terminal may be gone, and there is nobody
+/// left to tell.
+pub fn restore() {
+    if ACTIVE.swap(false, Ordering::SeqCst) {
+        let _ = write_out(LEAVE.as_bytes());
+        let _ = crossterm::terminal::disable_raw_mode();
+    }
+}
+
+/// Restores the terminal when dropped.
+pub struct Guard(());
+
+impl Guard {
+    /// Turns the modes on until the guard is dropped.
+    pub fn enter() -> io::Result<Self> {
+        let guard = Guard(());
+        enter()?;
+        Ok(guard)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Writes to the terminal past Rust's line-buffered stdout and its lock, so that a frame is one
+/// write and a panic hook cannot wait for a lock.
+pub fn write_out(mut bytes: &[u8]) -> io::Result<()> {
+    let out = rustix::stdio::stdout();
+    while !bytes.is_empty() {
+        match rustix::io::write(out, bytes) {
+            Ok(n) => bytes = &bytes[n..],
+            Err(Errno::INTR) => {}
+            // Somebody else made the terminal non-blocking: wait until it takes more.
+            Err(Errno::AGAIN) => {
+                let mut fds = [PollFd::from_borrowed_fd(out, PollFlags::OUT)];
+                match poll(&mut fds, None) {
+                    Ok(_) | Err(Errno::INTR) => {}
+                    Err(e) => return Err(e.into()),
+                }
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(())
+}
+
+thread_local! {
+    static IN_JOB: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Runs work whose panic is an error message and not the end of the console.
+pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    IN_JOB.set(true);
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    IN_JOB.set(false);
+    result.map_err(|payload| {
+        payload
+            .downcast_ref::<&str>()
+            .map(|s| (*s).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "a panic without a message".to_owned())
+    })
+}
+
+/// A panic hook: `restore` first, then what was there before. Panics inside [`caught`] go to the
+/// log instead, the screen belongs to the console.
+fn hook(
+    restore: impl Fn() + Send + Sync + 'static,
+    before: impl Fn(&std::panic::PanicHookInfo<'_>) + Send + Sync + 'static,
+) -> impl Fn(&std::panic::PanicHookInfo<'_>) + Send + Sync + 'static {
+    move |info| {
+        if IN_JOB.get() {
+            tracing::error!(panic = %info, "a job panicked");
+            return;
+        }
+        restore();
+        before(info);
+    }
+}
+
+/// Installs the panic hook for the rest of the process.
+pub fn install_panic_hook() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(hook(restore, before)));
+}
+
+/// The terminal to watch: stdin, or the controlling terminal when stdin is something else.
+pub fn tty() -> io::Result<OwnedFd> {
+    let stdin = rustix::stdio::stdin();
+    if rustix::termios::isatty(stdin) {
+        Ok(stdin.try_clone_to_owned()?)
+    } else {
+        Ok(std::fs::File::open("/dev/tty")?.into())
+    }
+}
+
+/// Calls `lost` when the terminal hangs up, from a thread of its own.
+///
+/// Without it a console whose SIGHUP is ignored or lost (`nohup`, `sudo`, some web terminals)
+/// spins for ever inside crossterm's reader (crossterm#793).
+pub fn watch(tty: OwnedFd, lost: impl FnOnce() + Send + 'static) {
+    let watch = move || loop {
+        // No events are asked for: a hang-up is always reported.
+        let mut fds = [PollFd::new(&tty, PollFlags::empty())];
+        match poll(&mut fds, None) {
+            Ok(_)
+                if fds[0]
+                    .revents()
+                    .intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) =>
+            {
+                lost();
+                return;
+            }
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(_) => return,
+        }
+    };
+    // A console without the watch still works; it only ends later when the terminal dies.
+    let _ = std::thread::Builder::new()
+        .name("tty-watch".to_owned())
+        .spawn(watch);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn leaving_undoes_entering() {
+        let mut parser = vt100::Parser::new(24, 80, 0);
+        let fresh = |s: &vt100::Screen| {
+            (
+                s.alternate_screen(),
+                s.bracketed_paste(),
+                s.hide_cursor(),
+                s.mouse_protocol_mode(),
+                s.application_keypad(),
+                s.application_cursor(),
+                s.cursor_position(),
+            )
+        };
+        parser.process(b"$ netsec\r\n");
+        let before = fresh(parser.screen());
+        parser.process(ENTER.as_bytes());
+        assert!(parser.screen().alternate_screen() && parser.screen().hide_cursor());
+        parser.process(b"\x1b[?2026h\x1b[5;7H\x1b[1;31mcut off in the middle");
+        parser.process(LEAVE.as_bytes());
+        assert_eq!(fresh(parser.screen()), before);
+        assert_eq!(parser.screen().contents(), "$ netsec");
+    }
+
+    #[test]
+    fn the_hook_restores_before_it_prints_and_leaves_jobs_alone() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (a, b) = (Arc::clone(&seen), Arc::clone(&seen));
+        let hook = hook(
+            move || a.lock().unwrap().push("restored"),
+            move |_| b.lock().unwrap().push("printed"),
+        );
+        // The test harness owns the global hook; ours is called from a hook of the moment.
+        let hook = Arc::new(hook);
+        let before = std::panic::take_hook();
+        let ours = Arc::clone(&hook);
+        let me = std::thread::current().id();
+        std::panic::set_hook(Box::new(move |info| {
+            if std::thread::current().id() == me {
+                ours(info);
+            }
+        }));
+        let job: Result<(), String> = caught(|| panic!("in a job"));
+        let console = std::panic::catch_unwind(|| panic!("in the console"));
+        std::panic::set_hook(before);
+        assert_eq!(job, Err("in a job".to_owned()));
+        assert!(console.is_err());
+        assert_eq!(*seen.lock().unwrap(), vec!["restored", "printed"]);
+    }
+
+    #[test]
+    fn a_hang_up_is_noticed() {
+        let pair = portable_pty::native_pty_system()
+            .openpty(portable_pty::PtySize::default())
+            .unwrap();
+        let name = pair.master.tty_name().unwrap();
+        let tty = std::fs::File::options()
+            .read(true)
+            .write(true)
+            .open(name)
+            .unwrap();
+        let (tell, told) = mpsc::channel();
+        watch(tty.into(), move || tell.send(()).unwrap());
+        assert!(told.recv_timeout(Duration::from_millis(50)).is_err());
+        drop(pair);
+        told.recv_timeout(Duration::from_secs(2)).unwrap();
+    }
+}

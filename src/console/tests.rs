@@ -1,0 +1,8 @@
+//! Tests of the console as a whole: screens, behaviour, the command table, bytes per frame, and
+//! properties over sizes, keys and events.
+
+mod behaviour;
+mod bytes;
+mod properties;
+mod snapshots;
+mod table;

@@ -1,0 +1,315 @@
+//! Keys before, model and effects after.
+
+use crossterm::event::{KeyEventKind, KeyEventState};
+
+use crate::console::commands::{Command, Screen};
+use crate::console::dialogs::Dialog;
+use crate::console::effect::Effect;
+use crate::console::jobs::{Done, Job};
+use crate::console::message::Message;
+use crate::console::model::{Availability, Need};
+use crate::console::testing::*;
+use crate::console::update::update;
+use crate::events::{ControlCommand, Outcome};
+
+fn jobs(effects: &[Effect]) -> Vec<&Job> {
+    effects
+        .iter()
+        .filter_map(|e| match e {
+            Effect::Run { job, .. } => Some(job),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn approving_needs_a_reason_the_version_and_the_button() {
+    let mut model = waiting((120, 36));
+    press(&mut model, "3 enter");
+    assert!(matches!(model.dialogs[..], [Dialog::Decision(_)]));
+    // Straight to the button: it does nothing.
+    assert!(press(&mut model, "shift-tab shift-tab tab tab tab tab enter").is_empty());
+    assert_eq!(model.dialogs.len(), 1);
+    // The reason alone is not enough, and Enter in a field does nothing.
+    press(&mut model, "tab");
+    type_text(&mut model, "better recall");
+    assert!(press(&mut model, "enter tab").is_empty());
+    type_text(&mut model, "v3");
+    assert!(
+        press(&mut model, "tab tab tab enter").is_empty(),
+        "the wrong version"
+    );
+    assert_eq!(model.dialogs.len(), 1);
+    press(&mut model, "shift-tab shift-tab shift-tab backspace");
+    type_text(&mut model, "2");
+    let effects = press(&mut model, "tab tab tab enter");
+    assert_eq!(
+        jobs(&effects),
+        vec![&Job::Approve {
+            plan_id: "8d7f19a2c4e1".into(),
+            reason: "better recall".into()
+        }]
+    );
+    assert!(model.dialogs.is_empty());
+}
+
+#[test]
+fn the_decision_starts_on_cancel() {
+    let mut model = waiting((80, 24));
+    assert!(press(&mut model, "3 enter enter").is_empty());
+    assert!(model.dialogs.is_empty());
+}
+
+#[test]
+fn rejecting_needs_a_reason_only() {
+    let mut model = waiting((80, 24));
+    assert!(
+        press(&mut model, "3 enter tab enter").is_empty(),
+        "no reason yet"
+    );
+    press(&mut model, "shift-tab shift-tab shift-tab");
+    type_text(&mut model, "q is a letter here");
+    let effects = press(&mut model, "tab tab tab enter");
+    assert!(
+        matches!(jobs(&effects)[..], [Job::Reject { reason, .. }] if reason == "q is a letter here")
+    );
+}
+
+#[test]
+fn the_version_cannot_be_pasted_and_pasted_text_is_no_command() {
+    let mut model = waiting((80, 24));
+    update(&mut model, Message::Paste("q3\r".into()), start());
+    assert!(!model.quit && model.screen == Screen::Home);
+    press(&mut model, "3 enter shift-tab");
+    update(&mut model, Message::Paste("v2".into()), start());
+    assert!(model.said.as_ref().unwrap().text.contains("ignored"));
+    press(&mut model, "shift-tab");
+    update(
+        &mut model,
+        Message::Paste("a reason\nof two lines".into()),
+        start(),
+    );
+    let effects = press(&mut model, "tab tab tab enter");
+    assert!(
+        matches!(jobs(&effects)[..], [Job::Reject { reason, .. }] if reason == "a reason of two lines")
+    );
+}
+
+#[test]
+fn a_plan_that_was_decided_elsewhere_cannot_be_approved() {
+    let mut model = waiting((120, 36));
+    press(&mut model, "3 enter shift-tab shift-tab");
+    type_text(&mut model, "reason");
+    press(&mut model, "tab");
+    type_text(&mut model, "v2");
+    update(&mut model, Message::WorkspaceChanged, start());
+    job_done(&mut model, Done::Plans(vec![]));
+    assert!(press(&mut model, "tab tab tab enter").is_empty());
+    assert_eq!(model.dialogs.len(), 1);
+}
+
+#[test]
+fn view_only_writes_nothing_and_says_why() {
+    let mut model = training((80, 24));
+    model.session.view_only = Some("this session is view only (--view-only)".into());
+    for key in ["c", "x", "n", "r"] {
+        assert!(press(&mut model, key).is_empty(), "{key}");
+        assert!(model.dialogs.is_empty(), "{key}");
+        assert!(
+            model.said.as_ref().unwrap().text.contains("--view-only"),
+            "{key}"
+        );
+    }
+    let mut model = waiting((80, 24));
+    model.session.view_only = Some("this session is view only (--view-only)".into());
+    press(&mut model, "3 enter shift-tab shift-tab");
+    type_text(&mut model, "reason");
+    press(&mut model, "tab");
+    type_text(&mut model, "v2");
+    assert!(press(&mut model, "tab tab enter tab enter").is_empty());
+}
+
+#[test]
+fn stopping_and_cancelling() {
+    let mut model = training((80, 24));
+    let effects = press(&mut model, "2 c");
+    assert_eq!(
+        jobs(&effects),
+        vec![&Job::Control(run_id(), ControlCommand::StopAfterRound)]
+    );
+    assert!(
+        matches!(
+            model.availability(Command::CancelRun),
+            Availability::Disabled(_)
+        ),
+        "one action at a time"
+    );
+    job_done(
+        &mut model,
+        Done::Controlled(run_id(), ControlCommand::StopAfterRound),
+    );
+    assert!(
+        press(&mut model, "x enter").is_empty(),
+        "the focus starts on letting it run"
+    );
+    let effects = press(&mut model, "x tab enter");
+    assert_eq!(
+        jobs(&effects),
+        vec![&Job::Control(run_id(), ControlCommand::Cancel)]
+    );
+}
+
+#[test]
+fn a_finished_run_can_neither_be_stopped_nor_resumed() {
+    let model = waiting((80, 24));
+    for command in [
+        Command::StopAfterRound,
+        Command::CancelRun,
+        Command::ResumeRun,
+    ] {
+        assert!(
+            matches!(model.availability(command), Availability::Disabled(_)),
+            "{command:?}"
+        );
+    }
+}
+
+#[test]
+fn a_worker_that_is_gone_is_a_crash_and_needs_me() {
+    let mut model = training((80, 24));
+    feed(&mut model, &[], false);
+    assert_eq!(model.open.as_ref().unwrap().outcome, Some(Outcome::Crashed));
+    assert!(model.said.as_ref().unwrap().text.contains("CRASHED"));
+    let mut rows = rows();
+    rows[0].outcome = Outcome::Crashed;
+    job_done(&mut model, Done::Runs(rows));
+    assert!(matches!(model.needs()[..], [Need::Run(r)] if r.id == run_id()));
+    let effects = press(&mut model, "r tab enter");
+    assert_eq!(jobs(&effects), vec![&Job::Resume(run_id())]);
+}
+
+#[test]
+fn a_new_run_carries_its_note() {
+    let mut model = waiting((80, 24));
+    press(&mut model, "n");
+    type_text(&mut model, "after the fix");
+    let effects = press(&mut model, "enter tab enter");
+    assert_eq!(
+        jobs(&effects),
+        vec![&Job::Start {
+            note: Some("after the fix".into())
+        }]
+    );
+    job_done(
+        &mut model,
+        Done::Started("20261122-1400-0001".parse().unwrap()),
+    );
+    assert!(model.follow_newest);
+}
+
+#[test]
+fn the_newest_run_is_followed_until_another_is_picked() {
+    let mut model = training((80, 24));
+    let newer = || {
+        let mut all = rows();
+        let mut row = all[0].clone();
+        row.id = "20261122-1400-0001".parse().unwrap();
+        all.insert(0, row);
+        all
+    };
+    update(&mut model, Message::WorkspaceChanged, start());
+    job_done(&mut model, Done::Runs(newer()));
+    assert_eq!(model.open.as_ref().unwrap().id.short(), "0001");
+    press(&mut model, "down down");
+    let picked = model.open.as_ref().unwrap().id.clone();
+    assert_eq!(picked.short(), "5e11");
+    let mut newest = newer();
+    newest[0].id = "20261122-1500-0002".parse().unwrap();
+    update(&mut model, Message::WorkspaceChanged, start());
+    job_done(&mut model, Done::Runs(newest));
+    assert_eq!(
+        model.open.as_ref().unwrap().id,
+        picked,
+        "a picked run stays"
+    );
+}
+
+#[test]
+fn late_events_of_another_run_are_dropped() {
+    let mut model = training((80, 24));
+    press(&mut model, "down");
+    let before = model.open.clone().unwrap();
+    let old = before.generation - 1;
+    update(
+        &mut model,
+        Message::RunEvents {
+            generation: old,
+            lines: vec![],
+            alive: false,
+            created_at: None,
+        },
+        start(),
+    );
+    assert_eq!(model.open.unwrap().outcome, before.outcome);
+}
+
+#[test]
+fn enter_on_home_opens_plan_or_run() {
+    let mut model = waiting((80, 24));
+    press(&mut model, "g enter");
+    assert_eq!(model.screen, Screen::Approval);
+    press(&mut model, "esc j enter");
+    assert_eq!(model.screen, Screen::Training);
+    assert_eq!(model.open.as_ref().unwrap().id, run_id());
+}
+
+#[test]
+fn a_release_of_a_key_is_no_press_and_quit_works_in_a_dialog() {
+    let mut model = waiting((80, 24));
+    let mut key = key_event("q");
+    key.kind = KeyEventKind::Release;
+    key.state = KeyEventState::NONE;
+    update(&mut model, Message::Key(key), start());
+    assert!(!model.quit);
+    press(&mut model, "n ctrl-c");
+    assert!(model.quit);
+}
+
+#[test]
+fn the_key_that_opens_help_closes_it() {
+    let mut model = waiting((80, 24));
+    press(&mut model, "?");
+    assert_eq!(model.dialogs.len(), 1);
+    press(&mut model, "?");
+    assert!(model.dialogs.is_empty());
+}
+
+#[test]
+fn a_failed_action_is_a_dialog_and_can_be_read_again() {
+    let mut model = waiting((80, 24));
+    fail_action(
+        &mut model,
+        crate::error::CommandError::refused("no").report(),
+    );
+    assert!(matches!(model.dialogs[..], [Dialog::Notice(_)]));
+    press(&mut model, "esc !");
+    assert!(matches!(model.dialogs[..], [Dialog::Notice(_)]));
+}
+
+#[test]
+fn a_log_that_begins_anew_begins_a_new_fold() {
+    let mut model = training((80, 24));
+    let generation = model.open.as_ref().unwrap().generation;
+    let lines = vec![crate::events::ReadLine::Restarted];
+    update(
+        &mut model,
+        Message::RunEvents {
+            generation,
+            lines,
+            alive: true,
+            created_at: None,
+        },
+        start(),
+    );
+    assert_eq!(model.open.unwrap().state.last_seq, 0);
+}

@@ -1,0 +1,135 @@
+//! How many bytes a frame costs: the budgets of the design, counted where they are written.
+
+use std::cell::Cell;
+
+use crate::console::canvas::Canvas;
+use crate::console::commands::Screen;
+use crate::console::model::Model;
+use crate::console::painter::Painter;
+use crate::console::screens;
+use crate::console::testing::*;
+use crate::events::{Event, FitPhase, Split};
+
+struct Meter {
+    painter: Painter<Box<dyn FnMut(&[u8]) -> std::io::Result<()>>>,
+    writes: std::rc::Rc<Cell<usize>>,
+}
+
+impl Meter {
+    fn new(size: (u16, u16)) -> Self {
+        let writes = std::rc::Rc::new(Cell::new(0));
+        let count = std::rc::Rc::clone(&writes);
+        let out = Box::new(move |_: &[u8]| {
+            count.set(count.get() + 1);
+            Ok(())
+        });
+        Self {
+            painter: Painter::new(size.0, size.1, out),
+            writes,
+        }
+    }
+    fn paint(&mut self, model: &Model) -> usize {
+        self.painter
+            .paint(|buffer| {
+                screens::view(
+                    model,
+                    &mut Canvas::new(buffer, model.glyphs(), model.theme()),
+                )
+            })
+            .unwrap()
+    }
+}
+
+#[test]
+fn the_first_paint_is_one_write_within_budget() {
+    for (size, most) in [((80, 24), 6_000), ((120, 36), 9_000)] {
+        for screen in Screen::ALL {
+            let mut model = training(size);
+            model.screen = screen;
+            let mut meter = Meter::new(size);
+            let bytes = meter.paint(&model);
+            assert!(bytes <= most, "{screen:?} at {size:?}: {bytes}");
+            assert_eq!(meter.writes.get(), 1);
+        }
+    }
+}
+
+#[test]
+fn an_idle_screen_sends_nothing() {
+    for screen in Screen::ALL {
+        let mut model = training((80, 24));
+        model.screen = screen;
+        let mut meter = Meter::new((80, 24));
+        meter.paint(&model);
+        feed(&mut model, &[], true);
+        assert_eq!(meter.paint(&model), 0, "{screen:?}");
+        assert_eq!(meter.writes.get(), 1);
+    }
+}
+
+/// One round of the learner on screen: progress, three metrics, and nothing else.
+#[test]
+fn a_training_update_costs_at_most_200_bytes() {
+    for (size, screen) in [
+        ((80, 24), Screen::Training),
+        ((80, 24), Screen::Home),
+        ((120, 36), Screen::Training),
+    ] {
+        let mut model = training(size);
+        model.screen = screen;
+        let mut meter = Meter::new(size);
+        meter.paint(&model);
+        let last = model.open.as_ref().unwrap().state.clone();
+        let learner = last.current_learner.clone().unwrap();
+        let mut costs = Vec::new();
+        for (i, round) in (61..=90).enumerate() {
+            let at = last.last_event_at.unwrap() + chrono::TimeDelta::milliseconds(400 * i as i64);
+            let phase = FitPhase::Fold { fold: 3, folds: 5 };
+            let mut events = vec![Event::TrainingProgress {
+                learner: learner.clone(),
+                phase,
+                round,
+                of: 100,
+            }];
+            for (metric, split) in [
+                ("log_loss", Split::Train),
+                ("log_loss", Split::Valid),
+                ("f1", Split::Valid),
+            ] {
+                events.push(Event::MetricObserved {
+                    learner: learner.clone(),
+                    metric: metric.into(),
+                    split,
+                    step: round,
+                    value: Some(0.3 / f64::from(round)),
+                    n: 1000,
+                    reason: None,
+                });
+            }
+            let mut seq = model.open.as_ref().unwrap().state.last_seq;
+            let events: Vec<_> = events
+                .into_iter()
+                .map(|event| {
+                    seq += 1;
+                    crate::events::Envelope {
+                        v: 1,
+                        seq,
+                        at,
+                        stage: Some(crate::events::StageName::ModelTrainer),
+                        event,
+                    }
+                })
+                .collect();
+            feed(&mut model, &events, true);
+            costs.push(meter.paint(&model));
+        }
+        let mean = costs.iter().sum::<usize>() / costs.len();
+        let most = costs.iter().max().unwrap();
+        println!("{screen:?} at {size:?}: mean {mean}, most {most} bytes");
+        if size == (80, 24) {
+            assert!(mean <= 200, "{screen:?}: {costs:?}");
+        } else {
+            assert!(mean <= 260, "{screen:?}: {costs:?}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Any size, any keys, any events: no panic, and nothing harmful on the screen.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use proptest::prelude::*;
+
+use crate::console::commands::COMMANDS;
+use crate::console::glyphs::Glyphs;
+use crate::console::jobs::{Done, JobKey};
+use crate::console::keymap::Chord;
+use crate::console::message::Message;
+use crate::console::testing::*;
+use crate::console::update::update;
+use crate::error::CommandError;
+use crate::events::ReadLine;
+use crate::events::testing::any_log;
+
+fn any_key() -> impl Strategy<Value = KeyEvent> {
+    let bound: Vec<KeyEvent> = COMMANDS
+        .iter()
+        .flat_map(|s| s.keys)
+        .map(|k| {
+            let chord = Chord::parse(k).unwrap();
+            let modifiers = if chord.ctrl() {
+                KeyModifiers::CONTROL
+            } else {
+                KeyModifiers::NONE
+            };
+            KeyEvent::new(chord.code(), modifiers)
+        })
+        .collect();
+    prop_oneof![
+        4 => proptest::sample::select(bound),
+        1 => any::<char>().prop_map(|c| KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)),
+        1 => Just(KeyEvent::new(KeyCode::Backspace, KeyModifiers::NONE)),
+    ]
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Key(KeyEvent),
+    Paste(String),
+    Resize(u16, u16),
+    Events(usize, bool),
+    Rows(usize),
+    Plans(usize),
+    Fail,
+    Changed,
+    Receipt(String),
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => any_key().prop_map(Step::Key),
+        1 => any::<String>().prop_map(Step::Paste),
+        1 => (1u16..=300, 1u16..=100).prop_map(|(w, h)| Step::Resize(w, h)),
+        3 => (0usize..40, any::<bool>()).prop_map(|(n, alive)| Step::Events(n, alive)),
+        1 => (0usize..5).prop_map(Step::Rows),
+        1 => (0usize..3).prop_map(Step::Plans),
+        1 => Just(Step::Fail),
+        1 => Just(Step::Changed),
+        1 => any::<String>().prop_map(Step::Receipt),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(160))]
+
+    #[test]
+    fn no_key_event_or_size_panics(
+        size in (1u16..=300, 1u16..=100),
+        log in any_log(60),
+        steps in prop::collection::vec(any_step(), 1..60),
+        glyphs in proptest::sample::select(vec![Glyphs::Braille, Glyphs::Block, Glyphs::Ascii]),
+    ) {
+        let mut model = empty(size);
+        model.capabilities.glyphs = glyphs;
+        let mut rest = log.into_iter();
+        for step in steps {
+            match step {
+                Step::Key(key) => drop(update(&mut model, Message::Key(key), start())),
+                Step::Paste(text) => drop(update(&mut model, Message::Paste(text), start())),
+                Step::Resize(w, h) => drop(update(&mut model, Message::Resize(w, h), start())),
+                Step::Events(n, alive) => {
+                    let events: Vec<_> = rest.by_ref().take(n).collect();
+                    feed(&mut model, &events, alive);
+                }
+                Step::Rows(n) => job_done(&mut model, Done::Runs(rows().into_iter().take(n).collect())),
+                Step::Plans(n) => job_done(&mut model, Done::Plans(vec![plan(); n])),
+                Step::Fail => fail_action(&mut model, CommandError::backend("\u{1b}]0;title\u{7}").report()),
+                Step::Changed => drop(update(&mut model, Message::WorkspaceChanged, start())),
+                Step::Receipt(text) => job_done(&mut model, Done::Decided { title: text.clone(), lines: vec![text] }),
+            }
+            // Whatever happens, an action that runs comes back.
+            if let Some(generation) = model.jobs.running(JobKey::Action) {
+                let result = Err(CommandError::refused("no").report());
+                update(&mut model, Message::JobDone { key: JobKey::Action, generation, result }, start());
+            }
+            let buffer = draw(&model);
+            for cell in buffer.content() {
+                prop_assert!(!cell.symbol().chars().any(char::is_control));
+                if model.glyphs() == Glyphs::Ascii {
+                    prop_assert!(cell.symbol().is_ascii());
+                }
+            }
+        }
+    }
+
+    /// The screen after a log is the same however the log was cut into messages.
+    #[test]
+    fn live_and_replayed_screens_are_equal(cut in 0usize..400, screen in proptest::sample::select(vec!["1", "2", "3"])) {
+        let events = whole_run();
+        let cut = cut.min(events.len());
+        let mut live = waiting((120, 36));
+        live.open.as_mut().unwrap().state = Default::default();
+        let mut replayed = live.clone();
+        feed(&mut live, &events[..cut], true);
+        feed(&mut live, &events[cut..], false);
+        let generation = replayed.open.as_ref().unwrap().generation;
+        let lines = events.iter().map(|e| ReadLine::Event { envelope: e.clone(), raw: String::new() }).collect();
+        update(&mut replayed, Message::RunEvents { generation, lines, alive: false, created_at: None }, start());
+        for model in [&mut live, &mut replayed] {
+            model.said = None;
+            press(model, screen);
+        }
+        prop_assert_eq!(draw(&live), draw(&replayed));
+    }
+}

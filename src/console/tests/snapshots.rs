@@ -1,0 +1,198 @@
+//! Every screen and dialog at three sizes, text and styles.
+
+use ratatui::buffer::Buffer;
+use ratatui::style::{Color, Modifier};
+
+use crate::console::glyphs::Glyphs;
+use crate::console::jobs::Done;
+use crate::console::model::{ChampionLine, Health, Model};
+use crate::console::testing::*;
+use crate::console::theme::Colours;
+use crate::error::CommandError;
+
+const SIZES: [(u16, u16); 3] = [(120, 36), (80, 24), (60, 15)];
+
+/// The text of a buffer, and below it where it is not plain.
+fn dump(buffer: &Buffer) -> String {
+    let area = buffer.area;
+    let mut text = String::new();
+    let mut styles = String::new();
+    for y in 0..area.height {
+        let mut line = String::new();
+        let mut runs: Vec<(u16, u16, String)> = Vec::new();
+        for x in 0..area.width {
+            let cell = &buffer[(x, y)];
+            line.push_str(cell.symbol());
+            let mut style = Vec::new();
+            if cell.fg != Color::Reset {
+                style.push(cell.fg.to_string().to_lowercase());
+            }
+            assert_eq!(cell.bg, Color::Reset, "no background is painted");
+            for (modifier, name) in [(Modifier::BOLD, "bold"), (Modifier::DIM, "dim")] {
+                if cell.modifier.contains(modifier) {
+                    style.push(name.to_owned());
+                }
+            }
+            let style = style.join("+");
+            // Blanks show no style.
+            if style.is_empty() || cell.symbol() == " " {
+                continue;
+            }
+            match runs.last_mut() {
+                Some((_, to, s)) if *to + 2 >= x && *s == style => *to = x,
+                _ => runs.push((x, x, style)),
+            }
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+        if !runs.is_empty() {
+            let runs: Vec<String> = runs
+                .into_iter()
+                .map(|(a, b, s)| format!("{a}-{b} {s}"))
+                .collect();
+            styles.push_str(&format!("{y}: {}\n", runs.join(", ")));
+        }
+    }
+    format!("{text}\n{styles}")
+}
+
+fn snapshot(name: &str, build: impl Fn((u16, u16)) -> Model) {
+    for size in SIZES {
+        let model = build(size);
+        insta::with_settings!({omit_expression => true, prepend_module_to_snapshot => false, snapshot_path => "../snapshots"}, {
+            insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), dump(&draw(&model)));
+        });
+    }
+}
+
+fn with_keys(
+    build: impl Fn((u16, u16)) -> Model,
+    keys: &'static str,
+) -> impl Fn((u16, u16)) -> Model {
+    move |size| {
+        let mut model = build(size);
+        press(&mut model, keys);
+        model
+    }
+}
+
+#[test]
+fn home() {
+    snapshot("home_training", training);
+    snapshot("home_waiting", waiting);
+}
+
+#[test]
+fn home_before_the_first_run() {
+    snapshot("home_first_run", |size| {
+        let mut model = empty(size);
+        job_done(&mut model, Done::Runs(vec![]));
+        job_done(
+            &mut model,
+            Done::Health(Health {
+                champion: ChampionLine::None,
+                disk_free: Some(41_000_000_000),
+                config: None,
+            }),
+        );
+        model
+    });
+    snapshot("home_without_config", |size| {
+        let mut model = empty(size);
+        model.session.has_config = false;
+        job_done(&mut model, Done::Runs(vec![]));
+        model
+    });
+}
+
+#[test]
+fn train() {
+    snapshot("train_running", with_keys(training, "2"));
+    snapshot("train_finished", with_keys(waiting, "2 tab"));
+    snapshot("train_without_run", |size| {
+        let mut model = empty(size);
+        job_done(&mut model, Done::Runs(vec![]));
+        press(&mut model, "2");
+        model
+    });
+}
+
+#[test]
+fn approve() {
+    snapshot("approve_waiting", with_keys(waiting, "3"));
+    snapshot("approve_nothing", with_keys(training, "3"));
+    snapshot("approve_receipt", |size| {
+        let mut model = waiting(size);
+        press(&mut model, "3");
+        let lines = vec![
+            "approval by mara journalled as record 4".into(),
+            "final_model/ holds v2".into(),
+        ];
+        let title = "v2 is in production".to_owned();
+        job_done(&mut model, Done::Decided { title, lines });
+        press(&mut model, "enter");
+        job_done(&mut model, Done::Plans(vec![]));
+        model
+    });
+}
+
+#[test]
+fn dialogs() {
+    snapshot("dialog_help", with_keys(training, "2 ?"));
+    snapshot("dialog_help_all", with_keys(training, "? tab"));
+    snapshot("dialog_new_run", with_keys(waiting, "n"));
+    snapshot("dialog_cancel", with_keys(training, "x"));
+    snapshot("dialog_decision", with_keys(waiting, "3 enter"));
+    snapshot("dialog_decision_valid", |size| {
+        let mut model = waiting(size);
+        press(&mut model, "3 enter shift-tab shift-tab");
+        type_text(
+            &mut model,
+            "better recall after class weights, ticket SEC-812",
+        );
+        press(&mut model, "tab");
+        type_text(&mut model, "v2");
+        press(&mut model, "tab");
+        model
+    });
+    snapshot("dialog_error", |size| {
+        let mut model = waiting(size);
+        let error = CommandError::refused("the champion is v3 now, the plan was made against v1")
+            .hint("Evaluate again: `netsec retrain --from model_evaluation`.");
+        fail_action(&mut model, error.report());
+        model
+    });
+}
+
+#[test]
+fn without_colour_and_in_ascii() {
+    for (name, build) in [
+        (
+            "home",
+            Box::new(training) as Box<dyn Fn((u16, u16)) -> Model>,
+        ),
+        ("train", Box::new(with_keys(training, "2"))),
+        ("decision", Box::new(with_keys(waiting, "3 enter"))),
+    ] {
+        let mut model = build((80, 24));
+        model.capabilities.colours = Colours::None;
+        model.capabilities.glyphs = Glyphs::Ascii;
+        let buffer = draw(&model);
+        for cell in buffer.content() {
+            assert!(cell.symbol().is_ascii(), "{:?}", cell.symbol());
+            assert_eq!(cell.fg, Color::Reset);
+        }
+        insta::with_settings!({omit_expression => true, prepend_module_to_snapshot => false, snapshot_path => "../snapshots"}, {
+            insta::assert_snapshot!(format!("plain_{name}_80x24"), dump(&buffer));
+        });
+    }
+}
+
+#[test]
+fn too_small_says_so() {
+    let mut model = waiting((48, 12));
+    model.size = (48, 12);
+    insta::with_settings!({omit_expression => true, prepend_module_to_snapshot => false, snapshot_path => "../snapshots"}, {
+        insta::assert_snapshot!("too_small_48x12", dump(&draw(&model)));
+    });
+}

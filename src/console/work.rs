@@ -1,0 +1,205 @@
+//! The jobs themselves: blocking calls into the rest of the program. Everything the console reads
+//! or writes besides the log of the run on screen goes through here.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use super::jobs::{Done, Job};
+use super::model::{ChampionLine, Health, PlanRow, RunRow};
+use crate::config::{self, Config};
+use crate::error::CommandError;
+use crate::events::{Actor, Outcome};
+use crate::pipeline::model_pusher::{self, PendingPlan, Receipt};
+use crate::runs::{EVENTS_FILE, RunId, RunStore};
+use crate::storage::{MANIFEST_FILE, load_champion};
+use crate::workspace::Workspace;
+
+/// Runs that are read for the list; older ones are a matter for `netsec runs`.
+const RUNS: usize = 200;
+
+/// What jobs work with.
+pub struct Work {
+    workspace: Workspace,
+    config_file: PathBuf,
+    by: Actor,
+    // Rows of runs that have ended, by the length of their log: a log that grew is read again.
+    rows: Mutex<HashMap<RunId, (u64, RunRow)>>,
+    // The champion by the bytes of its manifest: hashing the model once is enough.
+    champion: Mutex<Option<(Vec<u8>, ChampionLine)>>,
+}
+
+impl Work {
+    /// Jobs over a project, in the name of somebody.
+    pub fn new(workspace: Workspace, config_file: PathBuf, by: Actor) -> Self {
+        Self {
+            workspace,
+            config_file,
+            by,
+            rows: Mutex::default(),
+            champion: Mutex::default(),
+        }
+    }
+
+    fn config(&self) -> Result<Config, CommandError> {
+        Ok(config::load(&self.config_file)?)
+    }
+
+    /// Does a job.
+    pub fn perform(&self, job: Job) -> Result<Done, CommandError> {
+        match job {
+            Job::Runs => self.runs().map(Done::Runs),
+            Job::Plans => self.plans().map(Done::Plans),
+            Job::Health => Ok(Done::Health(self.health())),
+            Job::Start { note } => self.start(note),
+            Job::Resume(run) => self.resume(run),
+            Job::Control(run, command) => {
+                let _ = (&run, command);
+                Err(CommandError::internal("control is not built yet"))
+            }
+            Job::Approve { plan_id, reason } => {
+                let config = self.config()?;
+                let by = self.by.clone();
+                let receipt =
+                    model_pusher::approve(&self.workspace, &config, &plan_id, by, &reason)?;
+                Ok(decided(receipt, true))
+            }
+            Job::Reject { plan_id, reason } => {
+                let by = self.by.clone();
+                let receipt = model_pusher::reject(&self.workspace, &plan_id, by, &reason)?;
+                Ok(decided(receipt, false))
+            }
+        }
+    }
+
+    fn start(&self, note: Option<String>) -> Result<Done, CommandError> {
+        let _ = note;
+        Err(CommandError::internal("starting is not built yet"))
+    }
+
+    fn resume(&self, run: RunId) -> Result<Done, CommandError> {
+        let _ = run;
+        Err(CommandError::internal("resuming is not built yet"))
+    }
+
+    fn runs(&self) -> Result<Vec<RunRow>, CommandError> {
+        let store = RunStore::new(&self.workspace);
+        let mut rows = Vec::new();
+        for run in store.list()?.into_iter().take(RUNS) {
+            rows.push(self.row(&store, run)?);
+        }
+        Ok(rows)
+    }
+
+    fn row(&self, store: &RunStore, run: RunId) -> Result<RunRow, CommandError> {
+        let log = self.workspace.run_dir(&run).join(EVENTS_FILE);
+        let length = log.metadata().map_or(0, |m| m.len());
+        let mut known = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, row)) = known.get(&run).filter(|(l, _)| *l == length) {
+            return Ok(row.clone());
+        }
+        let view = store.open(&run)?;
+        let state = &view.state;
+        let test = state
+            .selected
+            .as_ref()
+            .and_then(|s| state.learner.get(s))
+            .and_then(|l| l.test.as_ref());
+        let row = RunRow {
+            id: run.clone(),
+            started_at: view.started_at(),
+            outcome: view.outcome(),
+            selected: state.selected.clone(),
+            f1: test.and_then(|t| t.f1),
+            by: view.by().map_or("-".to_owned(), |by| by.name.clone()),
+            note: view.note().map(str::to_owned),
+        };
+        let ended = matches!(
+            row.outcome,
+            Outcome::Finished | Outcome::Failed | Outcome::Cancelled
+        );
+        if ended {
+            known.insert(run, (length, row.clone()));
+        }
+        Ok(row)
+    }
+
+    fn plans(&self) -> Result<Vec<PlanRow>, CommandError> {
+        // Without a configuration there may still be plans to look at.
+        let config = self.config().unwrap_or_default();
+        let plans = model_pusher::pending(&self.workspace, &config)?;
+        Ok(plans.into_iter().map(plan_row).collect())
+    }
+
+    fn health(&self) -> Health {
+        let disk_free = rustix::fs::statvfs(self.workspace.root())
+            .ok()
+            .map(|s| s.f_bavail.saturating_mul(s.f_frsize));
+        let config = if self.config_file.is_file() {
+            self.config().err().map(|e| e.report())
+        } else {
+            None
+        };
+        Health {
+            champion: self.champion(),
+            disk_free,
+            config,
+        }
+    }
+
+    fn champion(&self) -> ChampionLine {
+        let manifest = std::fs::read(self.workspace.final_model().join(MANIFEST_FILE));
+        let manifest = manifest.unwrap_or_default();
+        let mut known = self.champion.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, line)) = known.as_ref().filter(|(bytes, _)| *bytes == manifest) {
+            return line.clone();
+        }
+        let line = match load_champion(&self.workspace) {
+            Ok(None) => ChampionLine::None,
+            Ok(Some(c)) => ChampionLine::Version(c.version, c.run_id),
+            Err(e) => ChampionLine::Broken(e.full_message()),
+        };
+        *known = Some((manifest, line.clone()));
+        line
+    }
+}
+
+fn plan_row(pending: PendingPlan) -> PlanRow {
+    let PendingPlan {
+        plan,
+        approvals,
+        needed,
+    } = pending;
+    PlanRow {
+        plan_id: plan.plan_id,
+        run_id: plan.run_id,
+        version: plan.version,
+        selected: plan.selected.as_str().to_owned(),
+        model_sha256: plan.model_sha256,
+        preprocessor_sha256: plan.preprocessor_sha256,
+        data_digest: plan.data_digest,
+        champion_before: plan.champion_before,
+        steps: plan.steps,
+        created_at: plan.created_at,
+        expires_at: plan.expires_at,
+        f1: plan.evidence.f1,
+        gate: plan.evidence.gate,
+        drifted: plan.evidence.drifted,
+        approvals,
+        needed,
+    }
+}
+
+fn decided(receipt: Receipt, approved: bool) -> Done {
+    let Receipt {
+        pushed,
+        version,
+        lines,
+    } = receipt;
+    let title = match (approved, pushed) {
+        (true, true) => format!("{version} is in production"),
+        (true, false) => format!("{version} is approved; more approvals are needed"),
+        (false, _) => format!("{version} is rejected"),
+    };
+    Done::Decided { title, lines }
+}
