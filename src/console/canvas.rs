@@ -1,13 +1,11 @@
 //! A clipped piece of the screen to draw on. All text goes through [`super::text::fit`] here, and
 //! nothing can be drawn outside, so no size and no content can break a frame.
 
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-use ratatui::style::Style;
-
 use super::glyphs::Glyphs;
 use super::text;
 use super::theme::{Theme, Tone};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 
 /// A rectangle of the buffer with its own coordinates, from (0, 0).
 pub struct Canvas<'a> {
@@ -109,19 +107,6 @@ impl<'a> Canvas<'a> {
                 cell.set_char(c);
                 cell.set_style(style);
             }
-        }
-    }
-    /// Gives a row the style of the cursor.
-    pub fn highlight(&mut self, y: u16, tone: Tone) {
-        if y < self.area.height {
-            let style: Style = self.theme.style(tone);
-            let row = Rect {
-                x: self.area.x,
-                y: self.area.y + y,
-                width: self.area.width,
-                height: 1,
-            };
-            self.buffer.set_style(row, style);
         }
     }
     /// Blanks everything.

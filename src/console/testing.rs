@@ -500,14 +500,26 @@ pub fn empty(size: (u16, u16)) -> Model {
 
 /// Hands in what a job brought, under the number it runs with.
 pub fn job_done(model: &mut Model, done: Done) {
-    use super::jobs::JobKey;
+    use super::jobs::{Job, JobKey};
     let key = match done {
         Done::Runs(_) => JobKey::Runs,
         Done::Plans(_) => JobKey::Plans,
         Done::Health(_) => JobKey::Health,
         _ => JobKey::Action,
     };
-    let generation = model.jobs.running(key).unwrap_or(0);
+    // A reading job runs already or is begun here, as the loop would.
+    let generation = match model.jobs.running(key) {
+        Some(generation) => generation,
+        None => {
+            let job = match key {
+                JobKey::Runs => Job::Runs,
+                JobKey::Plans => Job::Plans,
+                JobKey::Health => Job::Health,
+                JobKey::Action => Job::Start { note: None },
+            };
+            model.jobs.submit(job, start()).map_or(0, |(g, _)| g)
+        }
+    };
     update(
         model,
         Message::JobDone {

@@ -62,7 +62,11 @@ impl Theme {
             Tone::First => (Some(Color::Blue), Modifier::empty()),
             Tone::Second => (Some(Color::Magenta), Modifier::empty()),
         };
-        let style = Style::new().add_modifier(modifier);
+        // Absolute: what was drawn on a cell before must not shine through.
+        let style = Style::new()
+            .fg(Color::Reset)
+            .remove_modifier(Modifier::all())
+            .add_modifier(modifier);
         match (self.colours, colour) {
             (Colours::Sixteen, Some(colour)) => style.fg(colour),
             _ => style,

@@ -236,7 +236,9 @@ fn keys_drive_it_and_quit_restores_everything() {
     session.keys("?");
     session.wait_text("Keys on Approve");
     session.keys("\x1b");
-    session.wait("the help to close", |s| !s.contents().contains("Keys on Approve"));
+    session.wait("the help to close", |s| {
+        !s.contents().contains("Keys on Approve")
+    });
     // Pasted text is no command.
     session.keys("\x1b[200~q\r\x1b[201~");
     session.wait_text("Pasted text is ignored here.");
@@ -265,7 +267,9 @@ fn a_termination_signal_restores_everything() {
     let fresh = session.modes();
     session.wait_text("[1 Home]");
     let pid = wait_for_file(&dir.path().join("pid"));
-    let status = std::process::Command::new("kill").args(["-TERM", &pid]).status();
+    let status = std::process::Command::new("kill")
+        .args(["-TERM", &pid])
+        .status();
     assert!(status.unwrap().success());
     session.wait_text("the-end");
     assert!(session.text().contains("SIGTERM"), "{}", session.text());
@@ -275,7 +279,11 @@ fn a_termination_signal_restores_everything() {
 
 #[test]
 fn suspending_gives_the_terminal_back_and_fg_repaints() {
-    if std::process::Command::new("bash").arg("--version").output().is_err() {
+    if std::process::Command::new("bash")
+        .arg("--version")
+        .output()
+        .is_err()
+    {
         println!("skipped: needs bash (suspending_gives_the_terminal_back_and_fg_repaints)");
         return;
     }

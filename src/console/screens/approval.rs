@@ -168,7 +168,7 @@ fn evidence(model: &Model, p: &PlanRow, canvas: &mut Canvas<'_>) {
     let key = model
         .keymap
         .first(Command::Decide)
-        .map_or("-".to_owned(), |k| k.to_string());
+        .map_or("-".to_owned(), |k| super::capital(&k.to_string()));
     canvas.put(
         3,
         h - 1,

@@ -467,7 +467,9 @@ fn health(model: &Model, canvas: &mut Canvas<'_>) {
 
 fn health_line(model: &Model, canvas: &mut Canvas<'_>) {
     let mut x = 1;
-    for (name, text, word, tone) in health_lines(model) {
+    // The list above has the last run already.
+    let lines = health_lines(model).into_iter();
+    for (name, text, word, tone) in lines.filter(|l| l.0 != "Last run") {
         let piece = format!("{name} {text} ");
         x = canvas.put(x, 0, &piece, Tone::Plain);
         x = canvas.put(x, 0, word, tone) + 2;

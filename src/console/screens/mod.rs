@@ -6,6 +6,7 @@ mod training;
 
 use super::canvas::Canvas;
 use super::commands::{COMMANDS, Command, Scope, Screen};
+use super::dialogs::Dialog;
 use super::layout::{self, Room};
 use super::model::{Availability, ChampionLine, Model, OpenRun};
 use super::text;
@@ -136,11 +137,17 @@ fn message(model: &Model, canvas: &mut Canvas<'_>) {
 /// Keys that work here, from the table, those first that can run now.
 fn footer(model: &Model, canvas: &mut Canvas<'_>) {
     let dialog = !model.dialogs.is_empty();
+    let reading = matches!(
+        model.dialogs.last(),
+        Some(Dialog::Help(_) | Dialog::Notice(_))
+    );
     let mut specs: Vec<_> = COMMANDS
         .iter()
         .filter(|s| s.footer > 0)
         .filter(|s| {
-            if dialog {
+            if reading {
+                s.command == Command::DialogClose
+            } else if dialog {
                 s.scope == Scope::Dialog
             } else {
                 s.scope.covers(model.screen)
@@ -198,7 +205,7 @@ fn footer(model: &Model, canvas: &mut Canvas<'_>) {
 }
 
 /// Named keys with a capital, as they stand on keyboards.
-fn capital(key: &str) -> String {
+pub(super) fn capital(key: &str) -> String {
     let mut chars = key.chars();
     match chars.next() {
         Some(c) if key.len() > 1 => c.to_ascii_uppercase().to_string() + chars.as_str(),

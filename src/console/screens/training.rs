@@ -122,12 +122,14 @@ fn plot(open: &OpenRun, learner: &str, metric: &str, canvas: &mut Canvas<'_>) {
         .map(|p| p.0)
         .max();
     let x_max = l.of.max(last.unwrap_or(0)).max(1);
-    canvas.rule(
-        0,
-        &format!("{learner} {}", metric.replace('_', " ")),
-        &remark.join("   "),
-    );
     let (w, h) = (canvas.width(), canvas.height());
+    let metric = metric.replace('_', " ");
+    let title = if w >= 64 {
+        format!("{learner} {metric}")
+    } else {
+        metric
+    };
+    canvas.rule(0, &title, &remark.join("  "));
     LinePlot { series, x_max, y }.view(&mut canvas.part(0, 1, w, h - 1));
 }
 
@@ -224,12 +226,9 @@ fn run(model: &Model, open: &OpenRun, canvas: &mut Canvas<'_>, room: Room) {
     let bar = if room == Room::Large { 24 } else { 18 };
     let mut lines = run_lines(model, open, bar);
     if state.train_rows > 0 {
-        let text = format!(
-            "{} train, {} test",
-            super::count(state.train_rows),
-            super::count(state.test_rows)
-        );
-        lines.push(("rows", text, Tone::Plain));
+        for (name, rows) in [("train", state.train_rows), ("test", state.test_rows)] {
+            lines.push((name, format!("{} rows", super::count(rows)), Tone::Plain));
+        }
     }
     let h = canvas.height();
     let mut y = 1;
