@@ -48,7 +48,7 @@ impl RowConsumer for Raw {
                 None | Some(Cell::Missing) => None,
                 Some(Cell::Number(v)) => Some(number_text(*v)),
                 Some(Cell::Truth(v)) => Some(v.to_string()),
-                Some(Cell::Text(t)) if t.is_empty() => None,
+                Some(Cell::Text([])) => None,
                 Some(Cell::Text(t)) => Some(lossy(t).into_owned()),
                 Some(Cell::Nested(what)) => Some(format!("({what})")),
             });

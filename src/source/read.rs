@@ -108,7 +108,7 @@ fn typed(
     watch: &mut Watch<'_>,
 ) -> Result<Ingested, SourceError> {
     let mut typed = Typed::new(path.to_owned(), schema, require_label);
-    let mut detected = stream(
+    let detected = stream(
         path,
         Some(schema),
         options,
@@ -117,15 +117,7 @@ fn typed(
         &mut typed,
         watch,
     )?;
-    let (frame, rows, quarantine, coercions, columns) = typed.finish()?;
-    detected.columns = columns;
-    Ok(Ingested {
-        frame,
-        rows,
-        quarantine,
-        coercions,
-        detected,
-    })
+    typed.finish(detected)
 }
 
 fn stream(

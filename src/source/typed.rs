@@ -5,12 +5,14 @@ use std::path::PathBuf;
 
 use polars::prelude::{Column, IntoSeries, NamedFrom, Series, StringChunkedBuilder};
 
+use super::detect::Detected;
 use super::error::{SourceError, capped};
 use super::header::{self, HeaderReport};
 use super::number;
+use super::read::Ingested;
 use super::report::{CoercionKind, CoercionReport, ColumnCoercion};
 use super::rows::{Cell, RowConsumer, decode, lossy};
-use crate::dataset::{Frame, FrameError, QuarantinedRow, ROW_COLUMN, number_text};
+use crate::dataset::{Frame, QuarantinedRow, ROW_COLUMN, number_text};
 use crate::schema::{ColumnKind, Role, Schema};
 
 /// 2^53: from here on `f64` does not hold every whole number, and one that reads as 2^53 itself may
@@ -109,20 +111,8 @@ impl<'s> Typed<'s> {
         }
     }
 
-    /// The kept rows, rows in all, quarantine, coercions and header report.
-    #[allow(clippy::type_complexity)] // Taken apart by the one caller; a struct would say it twice.
-    pub fn finish(
-        self,
-    ) -> Result<
-        (
-            Frame,
-            u64,
-            Vec<QuarantinedRow>,
-            CoercionReport,
-            HeaderReport,
-        ),
-        SourceError,
-    > {
+    /// The table; the report on the header goes into `detected`.
+    pub fn finish(self, mut detected: Detected) -> Result<Ingested, SourceError> {
         let coercions = CoercionReport {
             columns: self
                 .counts
@@ -148,14 +138,14 @@ impl<'s> Typed<'s> {
             });
         }
         columns.push(Series::new(ROW_COLUMN.into(), self.rows).into());
-        let frame = Frame::from_columns(columns).map_err(FrameError::from)?;
-        Ok((
-            frame,
-            self.source_row,
-            self.quarantine,
+        detected.columns = self.report;
+        Ok(Ingested {
+            frame: Frame::from_columns(columns)?,
+            rows: self.source_row,
+            quarantine: self.quarantine,
             coercions,
-            self.report,
-        ))
+            detected,
+        })
     }
 
     fn set_aside(&mut self, line: u64, reason: String, text: &str) {

@@ -107,16 +107,20 @@ pub(super) fn stratified(
             group.iter().for_each(|&row| in_test[row] = true);
         }
     }
-    for class in 0..classes {
-        let holds = |group: &&Vec<usize>| group.iter().any(|&r| codes[r] as usize == class);
-        let absent = !codes
+    for (class, &rows) in rows_of.iter().enumerate() {
+        let of_class = |row: usize| codes[row] as usize == class;
+        if rows < 2 || (0..codes.len()).any(|row| in_test[row] && of_class(row)) {
+            continue;
+        }
+        let holders: Vec<&Vec<usize>> = groups
             .iter()
-            .zip(&in_test)
-            .any(|(&c, &t)| t && c as usize == class);
-        if rows_of[class] > 1 && absent && groups.iter().filter(holds).count() > 1 {
-            if let Some(smallest) = groups.iter().filter(holds).min_by_key(|g| g.len()) {
-                smallest.iter().for_each(|&row| in_test[row] = true);
-            }
+            .filter(|group| group.iter().any(|&row| of_class(row)))
+            .collect();
+        if let (true, Some(smallest)) = (
+            holders.len() > 1,
+            holders.iter().min_by_key(|group| group.len()),
+        ) {
+            smallest.iter().for_each(|&row| in_test[row] = true);
         }
     }
     Parts::from_flags(&in_test)
@@ -244,7 +248,7 @@ mod tests {
         for unit in 0..400u32 {
             for copy in 0..=(unit % 7) {
                 units.push(unit);
-                let flip = u32::from(unit % 50 == 0 && copy == 0);
+                let flip = u32::from(unit.is_multiple_of(50) && copy == 0);
                 codes.push((u32::from(unit % 10 == 3) + flip) % 2);
             }
         }

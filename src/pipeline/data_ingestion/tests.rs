@@ -37,7 +37,7 @@ impl Ran {
         }
     }
     fn error(&self) -> &CommandError {
-        self.output.as_ref().err().expect("the stage should fail")
+        self.output.as_ref().expect_err("the stage should fail")
     }
     fn warnings(&self) -> Vec<&str> {
         self.events

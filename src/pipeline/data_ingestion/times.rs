@@ -5,27 +5,50 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use crate::dataset::Frame;
 use crate::error::CommandError;
 
-/// Formats tried on the first value; the first one that reads all values is used, so that one
-/// column is never read in two ways.
-const FORMATS: [&str; 9] = [
-    "%Y-%m-%dT%H:%M:%S%.f",
-    "%Y-%m-%d %H:%M:%S%.f",
-    "%Y-%m-%d %H:%M",
-    "%Y/%m/%d %H:%M:%S%.f",
-    "%d/%m/%Y %H:%M:%S%.f",
-    "%d/%m/%Y %I:%M:%S %p",
-    "%d/%m/%Y %H:%M",
-    "%m/%d/%Y %H:%M:%S%.f",
-    "%m/%d/%Y %H:%M",
-];
-
-fn parse(text: &str, format: &str) -> Option<f64> {
-    let moment = NaiveDateTime::parse_from_str(text, format).ok()?.and_utc();
-    Some(seconds(moment.timestamp_micros()))
+/// A way to read a text as a moment.
+#[derive(Clone, Copy)]
+enum Reading {
+    /// A plain number.
+    Number,
+    /// Date, time and offset.
+    Rfc3339,
+    /// Date and time without offset.
+    Moment(&'static str),
+    /// A date alone: its midnight.
+    Day,
 }
 
-fn seconds(micros: i64) -> f64 {
-    micros as f64 / 1e6
+/// Tried in this order; the first one that reads all values is used, so that one column is never
+/// read in two ways.
+const READINGS: [Reading; 12] = [
+    Reading::Number,
+    Reading::Rfc3339,
+    Reading::Moment("%Y-%m-%dT%H:%M:%S%.f"),
+    Reading::Moment("%Y-%m-%d %H:%M:%S%.f"),
+    Reading::Moment("%Y-%m-%d %H:%M"),
+    Reading::Moment("%Y/%m/%d %H:%M:%S%.f"),
+    Reading::Moment("%d/%m/%Y %H:%M:%S%.f"),
+    Reading::Moment("%d/%m/%Y %I:%M:%S %p"),
+    Reading::Moment("%d/%m/%Y %H:%M"),
+    Reading::Moment("%m/%d/%Y %H:%M:%S%.f"),
+    Reading::Moment("%m/%d/%Y %H:%M"),
+    Reading::Day,
+];
+
+impl Reading {
+    /// Seconds since 1970, or the number itself.
+    fn read(self, text: &str) -> Option<f64> {
+        let moment = match self {
+            Reading::Number => return text.parse().ok().filter(|v: &f64| v.is_finite()),
+            Reading::Rfc3339 => DateTime::parse_from_rfc3339(text).ok()?.to_utc(),
+            Reading::Moment(format) => NaiveDateTime::parse_from_str(text, format).ok()?.and_utc(),
+            Reading::Day => NaiveDate::parse_from_str(text, "%Y-%m-%d")
+                .ok()?
+                .and_hms_opt(0, 0, 0)?
+                .and_utc(),
+        };
+        Some(moment.timestamp_micros() as f64 / 1e6)
+    }
 }
 
 /// The times of a column, `None` where it is missing; numbers are taken as they are.
@@ -38,42 +61,18 @@ pub(super) fn times_of(frame: &Frame, column: &str) -> Result<Vec<Option<f64>>, 
             .collect());
     }
     let texts = frame.texts(column)?;
-    let readers: Vec<Box<dyn Fn(&str) -> Option<f64>>> =
-        std::iter::once(
-            Box::new(|t: &str| t.parse().ok().filter(|v: &f64| v.is_finite()))
-                as Box<dyn Fn(&str) -> Option<f64>>,
-        )
-        .chain(std::iter::once(Box::new(|t: &str| {
-            DateTime::parse_from_rfc3339(t)
-                .ok()
-                .map(|d| seconds(d.timestamp_micros()))
-        })
-            as Box<dyn Fn(&str) -> Option<f64>>))
-        .chain(
-            FORMATS.iter().map(|format| {
-                Box::new(|t: &str| parse(t, format)) as Box<dyn Fn(&str) -> Option<f64>>
-            }),
-        )
-        .chain(std::iter::once(Box::new(|t: &str| {
-            let midnight = NaiveDate::parse_from_str(t, "%Y-%m-%d")
-                .ok()?
-                .and_hms_opt(0, 0, 0)?;
-            Some(seconds(midnight.and_utc().timestamp_micros()))
-        })
-            as Box<dyn Fn(&str) -> Option<f64>>))
-        .collect();
     let mut furthest = (0, None);
-    for reader in readers {
+    for reading in READINGS {
         let failed = texts
             .iter()
             .flatten()
             .enumerate()
-            .find(|(_, text)| reader(text).is_none());
+            .find(|(_, text)| reading.read(text).is_none());
         match failed {
             None => {
                 return Ok(texts
                     .iter()
-                    .map(|text| text.as_deref().and_then(&reader))
+                    .map(|text| text.as_deref().and_then(|t| reading.read(t)))
                     .collect());
             }
             Some((at, text)) if furthest.1.is_none() || at > furthest.0 => {
