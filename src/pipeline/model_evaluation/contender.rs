@@ -9,7 +9,6 @@ use thiserror::Error;
 use crate::dataset::{self, Frame, FrameError};
 use crate::error::CommandError;
 use crate::events::StageName;
-use crate::exact_json;
 use crate::hash;
 use crate::learners::Model;
 use crate::pipeline::data_ingestion;
@@ -149,8 +148,8 @@ impl Contender {
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, CommandError> {
-    let text = fs::read_to_string(path).map_err(|e| unreadable(path, e))?;
-    exact_json::from_str(&text)
+    let bytes = fs::read(path).map_err(|e| unreadable(path, e))?;
+    serde_json::from_slice(&bytes)
         .map_err(|e| CommandError::data(format!("{} is damaged: {e}", path.display())))
 }
 

@@ -6,6 +6,7 @@
 
 mod comparison;
 mod contender;
+mod document;
 pub mod gate;
 mod report;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 
 pub use comparison::{Comparison, ComparisonError, MIN_ROWS};
 pub use contender::{Contender, NotComparable};
+pub use document::{CompareDocument, Origin, Setting, Side, compare};
 pub use report::{
     AtThreshold, ChampionReport, ClassCurves, EvaluationReport, GateReport, Importance,
 };

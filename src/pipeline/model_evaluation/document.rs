@@ -1,0 +1,248 @@
+//! The document of `netsec compare`: two models side by side, and what made them differ.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::comparison::{Comparison, ComparisonError};
+use super::contender::Contender;
+use crate::dataset::Frame;
+use crate::error::CommandError;
+use crate::events::StageName;
+use crate::metrics::{Agreement, PairedDifference, Resampling};
+use crate::pipeline::data_ingestion::DataIngestionArtifact;
+use crate::pipeline::model_trainer::{TRAINER_FILE, TrainerReport};
+
+/// `netsec compare --json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct CompareDocument {
+    /// The run named first; its test rows are the ones compared on.
+    pub first: Side,
+    /// The other run, or the champion.
+    pub second: Side,
+    /// Test rows there are.
+    pub rows_in_test: u64,
+    /// Rows compared.
+    pub rows: u64,
+    /// Test rows whose feature vector the first was trained on; null when unknown.
+    pub seen_by_first: Option<u64>,
+    /// Test rows whose feature vector the second was trained on; null when unknown.
+    pub seen_by_second: Option<u64>,
+    /// Which rows were compared and why.
+    pub rows_note: String,
+    /// Metrics of both with the difference (first minus second), its 95 % interval and whether
+    /// the first is better.
+    pub metrics: Vec<PairedDifference>,
+    /// Where they agree.
+    pub agreement: Agreement,
+    /// Settings that differ.
+    pub parameters: Vec<Setting>,
+    /// What differs in the data.
+    pub data: Vec<Setting>,
+    /// What could not be compared, one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// One of the two models.
+#[derive(Clone, Debug, Serialize)]
+pub struct Side {
+    /// Run id or version.
+    pub name: String,
+    /// Which learner.
+    pub learner: String,
+}
+
+/// Something that differs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Setting {
+    /// What.
+    pub name: String,
+    /// In the first; null when it has none.
+    pub first: Option<Value>,
+    /// In the second.
+    pub second: Option<Value>,
+}
+
+/// What is known of how a model came about, for differences.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// Settings by name; `None` when the run's report is not kept.
+    pub parameters: Option<BTreeMap<String, Value>>,
+    /// Data by name.
+    pub data: BTreeMap<String, Value>,
+}
+
+impl Origin {
+    /// Reads what the folder of a run still says.
+    pub fn of_run(run_dir: &Path) -> Self {
+        let mut origin = Self::default();
+        let trainer: Option<TrainerReport> = read(
+            &run_dir
+                .join(StageName::ModelTrainer.as_str())
+                .join(TRAINER_FILE),
+        );
+        if let Some(report) = trainer {
+            let mut parameters: BTreeMap<String, Value> = [
+                ("training.seed", report.seed.into()),
+                ("training.folds", report.folds.count.into()),
+                ("training.select_by", report.select_by.clone().into()),
+            ]
+            .map(|(name, value): (&str, Value)| (name.to_owned(), value))
+            .into();
+            let row = report
+                .leaderboard
+                .iter()
+                .find(|r| r.learner == report.selected);
+            if let Some(Value::Object(params)) = row.map(|r| &r.params) {
+                for (name, value) in params {
+                    parameters.insert(format!("{}.{name}", report.selected), value.clone());
+                }
+            }
+            origin.parameters = Some(parameters);
+            origin
+                .data
+                .insert("features".into(), report.features.into());
+        }
+        let ingestion: Option<DataIngestionArtifact> = read(
+            &run_dir
+                .join(StageName::DataIngestion.as_str())
+                .join("artifact.json"),
+        );
+        if let Some(ingestion) = ingestion {
+            let facts: [(&str, Value); 6] = [
+                ("source", ingestion.source.into()),
+                ("rows", ingestion.rows.into()),
+                ("train_rows", ingestion.train_rows.into()),
+                ("test_rows", ingestion.test_rows.into()),
+                ("digest", ingestion.digest.into()),
+                ("classes", ingestion.classes.into()),
+            ];
+            for (name, value) in facts {
+                origin.data.insert(name.into(), value);
+            }
+            let columns: Vec<(String, Value)> = ingestion
+                .column_digests
+                .into_iter()
+                .map(|(column, digest)| (format!("column {column}"), digest.into()))
+                .collect();
+            origin.data.extend(columns);
+        }
+        origin
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+/// Compares two models on a test table.
+///
+/// # Errors
+/// `data` when the two cannot be compared, with the reason.
+pub fn compare(
+    first: (&Contender, &Origin),
+    second: (&Contender, &Origin),
+    test: &Frame,
+    resampling: Resampling,
+) -> Result<CompareDocument, CommandError> {
+    let comparison = match Comparison::measure(first.0, second.0, test, resampling) {
+        Ok(comparison) => comparison,
+        Err(ComparisonError::NotComparable(reason)) => {
+            return Err(
+                CommandError::data(format!("the two models cannot be compared: {reason}"))
+                    .hint("Compare models of the same target and columns."),
+            );
+        }
+        Err(ComparisonError::Failed(e)) => return Err(e),
+    };
+    let mut notes = Vec::new();
+    let nothing = BTreeMap::new();
+    let parameters = match (&first.1.parameters, &second.1.parameters) {
+        (Some(a), Some(b)) => differences(a, b),
+        (a, b) => {
+            for (side, known) in [(first.0, a), (second.0, b)] {
+                if known.is_none() {
+                    notes.push(format!(
+                        "the settings of {} are not kept: the folder of its run is gone",
+                        side.name
+                    ));
+                }
+            }
+            differences(&nothing, &nothing)
+        }
+    };
+    Ok(CompareDocument {
+        first: side(first.0),
+        second: side(second.0),
+        rows_in_test: comparison.rows_in_test,
+        rows: comparison.rows,
+        seen_by_first: comparison.seen_by_first,
+        seen_by_second: comparison.seen_by_second,
+        rows_note: comparison.rows_in_words(&first.0.name, &second.0.name),
+        metrics: comparison.differences,
+        agreement: comparison.agreement,
+        parameters,
+        data: differences(&first.1.data, &second.1.data),
+        notes,
+    })
+}
+
+fn side(contender: &Contender) -> Side {
+    Side {
+        name: contender.name.clone(),
+        learner: contender.model.learner.to_string(),
+    }
+}
+
+/// Entries that are not the same on both sides.
+fn differences(first: &BTreeMap<String, Value>, second: &BTreeMap<String, Value>) -> Vec<Setting> {
+    let mut names: Vec<&String> = first.keys().chain(second.keys()).collect();
+    names.sort();
+    names.dedup();
+    names
+        .into_iter()
+        .filter(|name| first.get(*name) != second.get(*name))
+        .map(|name| Setting {
+            name: name.clone(),
+            first: first.get(name).cloned(),
+            second: second.get(name).cloned(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_differs_is_listed() {
+        let map = |entries: &[(&str, i64)]| -> BTreeMap<String, Value> {
+            entries
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), Value::from(*v)))
+                .collect()
+        };
+        let found = differences(
+            &map(&[("a", 1), ("b", 2)]),
+            &map(&[("b", 3), ("a", 1), ("c", 4)]),
+        );
+        assert_eq!(
+            found,
+            [
+                Setting {
+                    name: "b".into(),
+                    first: Some(2.into()),
+                    second: Some(3.into())
+                },
+                Setting {
+                    name: "c".into(),
+                    first: None,
+                    second: Some(4.into())
+                },
+            ]
+        );
+    }
+}
