@@ -353,13 +353,13 @@ impl Model {
     }
 }
 
-/// Whether trees for (classes, features) belong to a model of so many.
+/// Whether trees for (features, classes) belong to a model of so many.
 fn same_shape(shape: (usize, usize), classes: usize, features: usize) -> Result<(), String> {
-    if shape == (classes, features) {
+    if shape == (features, classes) {
         return Ok(());
     }
     Err(format!(
-        "its trees are for {} classes and {} features, not {classes} and {features}",
+        "its trees are for {} features and {} classes, not {features} and {classes}",
         shape.0, shape.1
     ))
 }
