@@ -136,8 +136,11 @@ pub fn train(task: &Task<'_>) -> Result<Vec<Outcome>, CommandError> {
     }
     let fatal: Mutex<Option<CommandError>> = Mutex::new(None);
     let next = AtomicUsize::new(0);
-    // XGBoost's threads come on top of the loops: give each fit its share of the cores.
-    let threads = (task.cores / jobs.len().max(1)).max(1);
+    // XGBoost's threads come on top of the loops: give each fit its share of the cores. All fits
+    // of the stage count, also those taken over, so that a resumed stage fits as an undisturbed
+    // one does.
+    let fits = slots.len() * (task.data.folds.count as usize + 1);
+    let threads = (task.cores / fits.max(1)).max(1);
     let take_jobs = || {
         while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
             if let Err(e) = run_job(task, &slots[job.slot], job.phase, threads) {
@@ -159,7 +162,7 @@ pub fn train(task: &Task<'_>) -> Result<Vec<Outcome>, CommandError> {
         return Err(e);
     }
     if task.control.stop() == StopRequest::AfterRound {
-        keep_something(task, &slots)?;
+        keep_something(task, &slots, threads)?;
     }
     Ok(slots.into_iter().map(outcome).collect())
 }
@@ -421,7 +424,7 @@ fn finish(
 
 /// After a stop: when no learner has a model yet, the first one with a measured fold gets its
 /// final fit, which the stop ends after its first round.
-fn keep_something(task: &Task<'_>, slots: &[Slot<'_>]) -> Result<(), CommandError> {
+fn keep_something(task: &Task<'_>, slots: &[Slot<'_>], threads: usize) -> Result<(), CommandError> {
     if slots.iter().any(|s| lock(s).done.is_some()) {
         return Ok(());
     }
@@ -434,7 +437,7 @@ fn keep_something(task: &Task<'_>, slots: &[Slot<'_>]) -> Result<(), CommandErro
             "the run was stopped before any learner had been fitted",
         ));
     };
-    fit(task, slot, FitPhase::Final, task.cores)?;
+    fit(task, slot, FitPhase::Final, threads)?;
     complete(task, slot, &mut lock(slot))
 }
 
