@@ -146,6 +146,13 @@ pub(super) fn follow_with_progress(
     verdict(&view)
 }
 
+/// Follows a run with progress on stderr and ends as it ended; prints no result.
+pub(super) fn follow_to_end(workspace: &Workspace, run: &RunId) -> Result<RunView, CommandError> {
+    let view = follow(workspace, run, &mut Progress::on_stderr())?;
+    verdict(&view)?;
+    Ok(view)
+}
+
 /// The end of a run as the end of a command.
 fn verdict(view: &RunView) -> Result<(), CommandError> {
     let run = &view.run_id;
