@@ -1,7 +1,8 @@
 //! Writing files so that a reader never sees half of one: write aside, fsync, rename.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde::Serialize;
@@ -14,8 +15,11 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     fs::create_dir_all(dir)?;
+    // Temporary files are private by default; what is written here is for every viewer that the
+    // process's umask lets in.
     let mut file = tempfile::Builder::new()
         .prefix(".writing-")
+        .permissions(Permissions::from_mode(0o666))
         .tempfile_in(dir)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
