@@ -492,8 +492,14 @@ impl Update<'_> {
             }
             Done::Health(health) => self.model.health = health,
             Done::Started(run) => {
-                self.say(Tone::Good, format!("Run {run} started in its own process."));
-                self.model.follow_newest = true;
+                self.say(
+                    Tone::Good,
+                    format!("Run {run} is at work in its own process."),
+                );
+                // A resumed run is on screen already; a new one is the newest.
+                if self.open_id().as_ref() != Some(&run) {
+                    self.model.follow_newest = true;
+                }
                 self.model.screen = Screen::Home;
                 self.read_all();
             }

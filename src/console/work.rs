@@ -13,6 +13,7 @@ use crate::events::{Actor, Outcome};
 use crate::pipeline::model_pusher::{self, PendingPlan, Receipt};
 use crate::runs::{EVENTS_FILE, RunId, RunStore};
 use crate::storage::{MANIFEST_FILE, load_champion};
+use crate::worker::{self, Delivery, StartRequest};
 use crate::workspace::Workspace;
 
 /// Runs that are read for the list; older ones are a matter for `netsec runs`.
@@ -54,8 +55,13 @@ impl Work {
             Job::Start { note } => self.start(note),
             Job::Resume(run) => self.resume(run),
             Job::Control(run, command) => {
-                let _ = (&run, command);
-                Err(CommandError::internal("control is not built yet"))
+                let dir = self.workspace.run_dir(&run);
+                match worker::send(&dir, command, self.by.clone())? {
+                    Delivery::Sent => Ok(Done::Controlled(run, command)),
+                    Delivery::NotRunning => Err(CommandError::usage(format!(
+                        "run {run} has no worker any more"
+                    ))),
+                }
             }
             Job::Approve { plan_id, reason } => {
                 let config = self.config()?;
@@ -73,13 +79,17 @@ impl Work {
     }
 
     fn start(&self, note: Option<String>) -> Result<Done, CommandError> {
-        let _ = note;
-        Err(CommandError::internal("starting is not built yet"))
+        let request = StartRequest {
+            note,
+            from: None,
+            by: self.by.clone(),
+        };
+        worker::start(&self.config_file, request).map(Done::Started)
     }
 
     fn resume(&self, run: RunId) -> Result<Done, CommandError> {
-        let _ = run;
-        Err(CommandError::internal("resuming is not built yet"))
+        worker::resume(&self.config_file, &run)?;
+        Ok(Done::Started(run))
     }
 
     fn runs(&self) -> Result<Vec<RunRow>, CommandError> {
