@@ -16,7 +16,7 @@ pub struct Args {
     #[command(subcommand)]
     pub action: Option<Action>,
     /// What was in production at this time (RFC 3339, or YYYY-MM-DD for the end of that day).
-    #[arg(long, conflicts_with = "action")]
+    #[arg(long)]
     pub as_of: Option<String>,
     /// One record a line.
     #[arg(long, global = true)]
@@ -32,6 +32,12 @@ pub enum Action {
 
 /// Runs the command.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
+    // clap knows no conflict between an option and a subcommand that may share other options.
+    if args.action.is_some() && args.as_of.is_some() {
+        return Err(CommandError::usage(
+            "`verify` proves the whole journal; --as-of does not go with it",
+        ));
+    }
     globals.config()?;
     let workspace = globals.workspace();
     let records = Journal::read(&workspace)?;
