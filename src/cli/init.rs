@@ -1,7 +1,15 @@
 //! `netsec init`: write a commented config.toml for your own data.
 
-use super::Globals;
+use std::path::{Path, PathBuf};
+
+use super::table::{clean_text, count};
+use super::{Globals, data_files, output};
+use crate::config::{Config, SplitKind, template};
 use crate::error::CommandError;
+use crate::files::write_atomic;
+use crate::schema::{self, ClassMapping, Role, Schema};
+use crate::source::{ReadOptions, load_table};
+use crate::workspace::Workspace;
 
 /// Arguments of `netsec init`.
 #[derive(Debug, clap::Args)]
@@ -28,6 +36,224 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
-    let _ = (args, globals);
-    Err(CommandError::internal("`netsec init` is not built yet"))
+    // The folder is `--dir`; a configuration elsewhere has no say in a new one.
+    let _ = globals;
+    let (config, found) = plan(args)?;
+    let path = args.dir.join("config.toml");
+    let text = template::render(&config);
+    crate::config::parse(&text, &path.display().to_string(), [])?;
+    let already = match std::fs::read_to_string(&path) {
+        Ok(present) if present == text => true,
+        Ok(_) => {
+            return Err(CommandError::config(format!(
+                "{} exists and says something else; it is not overwritten",
+                path.display()
+            ))
+            .hint("Edit it, remove it, or name another folder with --dir."));
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => false,
+        Err(e) => {
+            return Err(
+                CommandError::config(format!("{} cannot be read", path.display())).because(e),
+            );
+        }
+    };
+    if !already {
+        write_atomic(&path, text.as_bytes()).map_err(|e| {
+            CommandError::backend(format!("{} cannot be written", path.display())).because(e)
+        })?;
+    }
+    let mut report = String::new();
+    for line in &found {
+        report.push_str(&format!("{}\n", clean_text(line)));
+    }
+    let path_text = clean_text(&path.display().to_string());
+    report.push_str(&if already {
+        format!("{path_text} says all this already.\n")
+    } else {
+        format!("Wrote {path_text}.\n")
+    });
+    report.push_str(&next(args, &path_text));
+    output::write_text(&report)
+}
+
+/// What to do next.
+fn next(args: &Args, path: &str) -> String {
+    let option = if args.dir == Path::new(".") {
+        String::new()
+    } else {
+        format!(" --config {path}")
+    };
+    match &args.data {
+        Some(data) => format!(
+            "Next: `netsec{option} validate {}` checks the data, `netsec{option} retrain` trains.\n",
+            clean_text(&data.display().to_string())
+        ),
+        None => {
+            format!("Next: set `[source] path` in {path}, then `netsec{option} retrain` trains.\n")
+        }
+    }
+}
+
+/// The configuration and what was found out, one sentence a line.
+fn plan(args: &Args) -> Result<(Config, Vec<String>), CommandError> {
+    let mut config = Config::default();
+    let mut found = Vec::new();
+    if args.test.is_some() && args.split.is_some() {
+        return Err(CommandError::usage(
+            "--test and --split both divide the rows; give one of them",
+        ));
+    }
+    config.schema.preset = args.preset.clone();
+    config.schema.label = args.label.clone();
+    if let Some(name) = &args.preset {
+        let schema = schema::named_preset(name)?;
+        found.extend(
+            schema
+                .oddities
+                .iter()
+                .map(|o| format!("Known of {name}: {o}")),
+        );
+    }
+    if let Some(test) = &args.test {
+        config.source.test_path = Some(stored(&args.dir, test));
+        config.split.kind = SplitKind::TestFile;
+    }
+    if let Some(split) = &args.split {
+        check_split_file(split)?;
+        config.split.indices = Some(stored(&args.dir, split));
+        config.split.kind = SplitKind::Indices;
+    }
+    let Some(data) = &args.data else {
+        if args.test.is_some() || args.split.is_some() || args.preset.is_none() {
+            return Err(CommandError::usage("--data FILE is needed")
+                .hint("`netsec demo` makes its own data."));
+        }
+        return Ok((config, found));
+    };
+    config.source.path = stored(&args.dir, data);
+    let options = ReadOptions::default();
+    if args.preset.is_none() {
+        infer(
+            &mut config,
+            data,
+            args.label.as_deref(),
+            &options,
+            &mut found,
+        )?;
+    }
+    // The same way a run makes its schema, so that what is written here is known to work.
+    let schema = schema::resolve(&config.schema, &Workspace::new(&args.dir), || {
+        data_files::sample(data, &options)
+    })?;
+    for file in std::iter::once(data).chain(&args.test) {
+        found.push(look_at(file, &schema, &options)?);
+    }
+    let classes = schema.target.classes();
+    found.push(format!(
+        "{} features; the target is `{}` with {} classes: {}.",
+        schema.features().count(),
+        schema.target.name,
+        classes.len(),
+        classes.join(", ")
+    ));
+    Ok((config, found))
+}
+
+/// Infers the schema and writes the guesses into the configuration, where they can be corrected.
+fn infer(
+    config: &mut Config,
+    data: &Path,
+    label: Option<&str>,
+    options: &ReadOptions,
+    found: &mut Vec<String>,
+) -> Result<(), CommandError> {
+    let table = data_files::sample(data, options)?;
+    if let Some(label) = label {
+        // `resolve` knows how to complain about a wrong name.
+        let names = table.names.iter().map(|n| n.trim());
+        if !names.clone().any(|n| n.eq_ignore_ascii_case(label.trim())) {
+            let error = CommandError::usage(format!(
+                "--label names `{label}`, which {} does not have",
+                data.display()
+            ));
+            return Err(match schema::nearest(label, names) {
+                Some(near) => error.hint(format!("Did you mean `{near}`?")),
+                None => error,
+            });
+        }
+    }
+    let inferred = schema::infer(&table, &data_files::file_name(data), label);
+    let schema = inferred.schema;
+    config.schema.label = Some(schema.target.column.clone());
+    config.schema.ignore = schema
+        .columns
+        .iter()
+        .filter(|c| c.role == Role::Ignored)
+        .map(|c| c.name.clone())
+        .collect();
+    if let ClassMapping::Binary { positive, .. } = &schema.target.mapping {
+        config.schema.positive = positive.clone();
+    }
+    found.extend(inferred.notes);
+    Ok(())
+}
+
+/// Reads a file as a run would and says what it is.
+fn look_at(file: &Path, schema: &Schema, options: &ReadOptions) -> Result<String, CommandError> {
+    let options = ReadOptions {
+        require_label: true,
+        ..*options
+    };
+    let read = load_table(file, Some(schema), &options)?;
+    let mut text = format!(
+        "{}: {}, {} rows",
+        file.display(),
+        read.detected.summary(),
+        count(read.rows)
+    );
+    if let Some(first) = read.quarantine.first() {
+        text.push_str(&format!(
+            ", {} of them unreadable, the first on line {}: {}",
+            count(read.quarantine.len() as u64),
+            first.line,
+            first.reason
+        ));
+    }
+    text.push('.');
+    Ok(text)
+}
+
+/// Checks that a file of row indices is one.
+fn check_split_file(path: &Path) -> Result<(), CommandError> {
+    #[derive(serde::Deserialize)]
+    struct Indices {
+        train: Vec<u64>,
+        test: Vec<u64>,
+    }
+    let wrong = || CommandError::data(format!("{} holds no row indices", path.display()));
+    let hint = "It must be JSON: {\"train\": [..], \"test\": [..]}, 0-based.";
+    let bytes = std::fs::read(path)
+        .map_err(|e| CommandError::data(format!("{} cannot be read", path.display())).because(e))?;
+    let indices: Indices =
+        serde_json::from_slice(&bytes).map_err(|e| wrong().because(e).hint(hint))?;
+    if indices.train.is_empty() || indices.test.is_empty() {
+        return Err(wrong().hint(hint));
+    }
+    Ok(())
+}
+
+/// A path as the configuration holds it: relative to its folder when it lies inside, else
+/// absolute, so that the configuration works from anywhere.
+fn stored(dir: &Path, file: &Path) -> PathBuf {
+    let whole = |path: &Path| {
+        path.canonicalize()
+            .or_else(|_| std::path::absolute(path))
+            .unwrap_or_else(|_| path.to_owned())
+    };
+    let (dir, file) = (whole(dir), whole(file));
+    match file.strip_prefix(&dir) {
+        Ok(inside) => inside.to_owned(),
+        Err(_) => file,
+    }
 }

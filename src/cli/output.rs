@@ -33,3 +33,8 @@ pub(super) fn write_json<T: Serialize>(document: &T) -> Result<(), CommandError>
     write(&text)?;
     Ok(())
 }
+
+/// Writes text to stdout, as the whole result: whether anybody read it to the end is no matter.
+pub(super) fn write_text(text: &str) -> Result<(), CommandError> {
+    write(text).map(|_| ())
+}

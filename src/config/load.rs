@@ -189,6 +189,9 @@ fn check(config: &Config, name: &str) -> Result<(), ConfigError> {
     if config.approval.approvals == 0 {
         return wrong("[approval] approvals is 0, a push needs at least 1".to_owned());
     }
+    if let Err(e) = crate::pipeline::data_validation::check_config(&config.validation) {
+        return wrong(format!("{} {}", e.message, e.hints.join(" ")));
+    }
     for (key, value) in [
         (
             "[validation] max_null_share",

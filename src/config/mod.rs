@@ -6,6 +6,7 @@
 
 mod load;
 mod sections;
+pub mod template;
 
 pub use load::{ConfigError, load, parse};
 pub use sections::{

@@ -1,5 +1,6 @@
 //! Tables in memory and on disk: frames, digests, quarantine, filters, profiles.
 
+pub mod browse;
 mod digest;
 mod frame;
 mod matrix;
@@ -9,6 +10,7 @@ mod quarantine;
 pub mod query;
 mod raw_table;
 
+pub use browse::{Browse, Sort};
 pub use digest::{FrameDigests, digest_frame, row_digests};
 pub use frame::{Frame, FrameError, TestFrame, TrainFrame, number_text};
 pub use matrix::{Labels, Matrix};

@@ -205,6 +205,11 @@ fn check(schema: &Schema) -> Result<(), String> {
     Ok(())
 }
 
+/// The preset of this name, or an error with the nearest one.
+pub fn named_preset(name: &str) -> Result<Schema, CommandError> {
+    preset(name).ok_or_else(|| SchemaError::unknown_preset(name).into())
+}
+
 /// A schema by the text of `--schema`: a preset's name or a schema file.
 pub fn named(text: &str) -> Result<Schema, CommandError> {
     if let Some(schema) = preset(text) {

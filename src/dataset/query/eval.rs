@@ -41,31 +41,41 @@ fn join(
     Ok(a)
 }
 
+/// The name a column has in the frame: as written, else without regard to case and blanks.
+pub fn resolve_column(frame: &Frame, wanted: &str) -> Result<String, QueryError> {
+    if frame.has(wanted) {
+        return Ok(wanted.to_owned());
+    }
+    let names = frame.names();
+    let text = wanted.trim();
+    if let Some(name) = names.iter().find(|n| n.trim().eq_ignore_ascii_case(text)) {
+        return Ok(name.clone());
+    }
+    let near = nearest(text, names.iter().map(String::as_str));
+    Err(QueryError {
+        position: 0,
+        message: format!("there is no column `{text}`"),
+        suggestion: Some(match near {
+            Some(name) => format!("Did you mean `{name}`?"),
+            None => format!("The columns are {}.", listed(&names)),
+        }),
+        text: wanted.to_owned(),
+    })
+}
+
 struct On<'a> {
     frame: &'a Frame,
     text: &'a str,
 }
 
 impl On<'_> {
-    /// The column's name in the frame: as written, else without regard to case and blanks.
+    /// The column's name in the frame.
     fn name(&self, column: &Word) -> Result<String, QueryError> {
-        if self.frame.has(&column.text) {
-            return Ok(column.text.clone());
-        }
-        let names = self.frame.names();
-        let wanted = column.text.trim();
-        if let Some(name) = names.iter().find(|n| n.trim().eq_ignore_ascii_case(wanted)) {
-            return Ok(name.clone());
-        }
-        let near = nearest(wanted, names.iter().map(String::as_str));
-        Err(self.wrong(
-            column,
-            format!("there is no column `{wanted}`"),
-            Some(match near {
-                Some(name) => format!("Did you mean `{name}`?"),
-                None => format!("The columns are {}.", listed(&names)),
-            }),
-        ))
+        resolve_column(self.frame, &column.text).map_err(|e| QueryError {
+            position: column.position,
+            text: self.text.to_owned(),
+            ..e
+        })
     }
 
     fn wrong(&self, at: &Word, message: String, suggestion: Option<String>) -> QueryError {

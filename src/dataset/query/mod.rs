@@ -21,6 +21,7 @@ mod parser;
 use std::fmt;
 
 pub use error::QueryError;
+pub use eval::resolve_column;
 
 /// How a column is compared with a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,6 +10,9 @@ use crate::schema::{ColumnKind, ColumnSpec, Role, Schema};
 
 /// The column that holds the 0-based row of the source file.
 const ROW: &str = "__row";
+/// Share of values that are no numbers from which a numeric column is mistyped. Below it the rows
+/// are faulty, not the column.
+const MISTYPED_SHARE: f64 = 0.01;
 /// Rows a class needs before folds and intervals over it mean something.
 const MIN_CLASS_ROWS: u64 = 20;
 
@@ -22,7 +25,8 @@ pub fn check_table(frame: &Frame, schema: &Schema, config: &ValidationConfig) ->
     let mut checks = Vec::new();
     for rule in Rule::ALL {
         let severity = rule.severity(config);
-        if severity == Severity::Off {
+        // Rows that cannot be read never get here; see `check_readable`.
+        if severity == Severity::Off || rule == Rule::UnreadableRows {
             continue;
         }
         let mut found = table.check(rule, severity, config);
@@ -88,6 +92,37 @@ pub fn check_split(
     ]
 }
 
+/// Reports the rows that could not be read: how many there are in the source, and those set aside
+/// with row and reason.
+pub fn check_readable(
+    rows: u64,
+    unreadable: u64,
+    examples: impl IntoIterator<Item = (u64, String)>,
+    config: &ValidationConfig,
+) -> Vec<CheckResult> {
+    let severity = Rule::UnreadableRows.severity(config);
+    if severity == Severity::Off {
+        return Vec::new();
+    }
+    let text = if unreadable == 0 {
+        passed(Rule::UnreadableRows).to_owned()
+    } else {
+        format!("{unreadable} of {rows} rows cannot be read")
+    };
+    let examples = examples
+        .into_iter()
+        .take(EXAMPLES)
+        .map(|(row, reason)| Example {
+            row,
+            value: Some(reason),
+        });
+    vec![
+        CheckResult::new(Rule::UnreadableRows, severity, unreadable == 0, text)
+            .figures(unreadable, 0)
+            .rows(unreadable, examples.collect()),
+    ]
+}
+
 fn internal(column: &str) -> bool {
     column.starts_with("__")
 }
@@ -111,6 +146,7 @@ fn row_numbers(frame: &Frame) -> Vec<u64> {
 /// What a rule says when nothing was found.
 fn passed(rule: Rule) -> &'static str {
     match rule {
+        Rule::UnreadableRows => "every row can be read",
         Rule::MissingColumns => "every column of the schema is there",
         Rule::Types => "every column holds values of its kind",
         Rule::Nulls => "no value is missing",
@@ -172,6 +208,7 @@ impl<'a> Table<'a> {
             self.columns.iter().flat_map(|(s, t)| f(s, t)).collect()
         };
         match rule {
+            Rule::UnreadableRows => Vec::new(),
             Rule::MissingColumns => self.missing_columns(severity),
             Rule::Types => per_column(&|s, t| types(severity, s, t)),
             Rule::Nulls => per_column(&|s, t| nulls(severity, s, t, config.max_null_share)),
@@ -359,9 +396,23 @@ impl<'a> Table<'a> {
     }
 }
 
+/// Warns where a rule would stop.
+fn softer(severity: Severity) -> Severity {
+    match severity {
+        Severity::Stop => Severity::Warn,
+        other => other,
+    }
+}
+
 fn types(severity: Severity, spec: &ColumnSpec, tally: &ColumnTally) -> Vec<CheckResult> {
     let mut results = Vec::new();
     if tally.not_numbers.rows > 0 {
+        let share = share(tally.not_numbers.rows, tally.rows - tally.missing.rows);
+        let severity = if share < MISTYPED_SHARE {
+            softer(severity)
+        } else {
+            severity
+        };
         let text = format!(
             "column `{}` should hold numbers, but {} values are none",
             spec.name, tally.not_numbers.rows
@@ -369,16 +420,13 @@ fn types(severity: Severity, spec: &ColumnSpec, tally: &ColumnTally) -> Vec<Chec
         results.push(
             CheckResult::new(Rule::Types, severity, false, text)
                 .on(&spec.name)
-                .figures(tally.not_numbers.rows, 0)
+                .figures(Figure::Number(share), Figure::Number(MISTYPED_SHARE))
                 .rows(tally.not_numbers.rows, tally.not_numbers.examples.clone()),
         );
     }
     if spec.kind == ColumnKind::Integer && tally.fractions.rows > 0 {
         // A fraction can be trained on; it only says that the schema is not exact.
-        let severity = match severity {
-            Severity::Stop => Severity::Warn,
-            other => other,
-        };
+        let severity = softer(severity);
         let text = format!(
             "column `{}` should hold whole numbers, but {} values have a fraction",
             spec.name, tally.fractions.rows

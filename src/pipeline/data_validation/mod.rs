@@ -6,6 +6,7 @@
 //! error when a check of severity `stop` fails.
 
 mod check;
+mod file;
 mod junit;
 mod leakage;
 mod report;
@@ -15,7 +16,8 @@ mod tally;
 
 use serde::{Deserialize, Serialize};
 
-pub use check::{check_split, check_table};
+pub use check::{check_readable, check_split, check_table};
+pub use file::check_file;
 pub use junit::junit_xml;
 pub use report::{CheckResult, Example, Figure, ValidationReport};
 pub use rule::{Rule, check_config};
@@ -32,5 +34,7 @@ pub struct DataValidationArtifact {
     pub drifted: Option<u64>,
 }
 
+#[cfg(test)]
+mod oracle_tests;
 #[cfg(test)]
 mod tests;

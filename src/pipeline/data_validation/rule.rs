@@ -8,6 +8,8 @@ use crate::schema::nearest;
 /// finished tally into results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
+    /// Rows that could not be read at all; they never reach the table.
+    UnreadableRows,
     /// Columns of the schema that the table lacks.
     MissingColumns,
     /// Columns whose values are not of their kind.
@@ -36,7 +38,8 @@ pub enum Rule {
 
 impl Rule {
     /// All rules, in the order of the report.
-    pub const ALL: [Rule; 12] = [
+    pub const ALL: [Rule; 13] = [
+        Rule::UnreadableRows,
         Rule::MissingColumns,
         Rule::Types,
         Rule::Nulls,
@@ -54,6 +57,7 @@ impl Rule {
     /// The id, as it stands in reports and in `[validation.severity]`.
     pub fn id(self) -> &'static str {
         match self {
+            Rule::UnreadableRows => "unreadable_rows",
             Rule::MissingColumns => "missing_columns",
             Rule::Types => "types",
             Rule::Nulls => "nulls",
@@ -72,11 +76,18 @@ impl Rule {
     /// What it checks and why, one sentence.
     pub fn doc(self) -> &'static str {
         match self {
+            Rule::UnreadableRows => {
+                "Every row of the file can be read; rows that cannot go to quarantine."
+            }
             Rule::MissingColumns => {
                 "Every column of the schema that is not optional is there; a model cannot be \
                  trained or served without its features."
             }
-            Rule::Types => "Numeric columns hold numbers, whole ones where the schema says whole.",
+            Rule::Types => {
+                "Numeric columns hold numbers, whole ones where the schema says whole; a few values \
+                 that are none send their rows to quarantine, more than that make the column \
+                 mistyped."
+            }
             Rule::Nulls => "At most a share `max_null_share` of a column is missing.",
             Rule::Infinities => {
                 "No number is infinite; infinities break scaling, means and distances."

@@ -1,7 +1,9 @@
 //! The stage: checks on train and test, drift against the champion's reference.
 
 use super::report::ValidationReport;
-use super::{DataValidationArtifact, check_config, check_split, check_table};
+use super::{DataValidationArtifact, check_config, check_readable, check_split, check_table};
+use crate::dataset::{Frame, read_frame};
+use crate::drift;
 use crate::error::CommandError;
 use crate::events::{CheckVerdict, DriftVerdict, Event, StageName};
 use crate::learners::StopRequest;
@@ -20,7 +22,6 @@ pub fn run(
     ingestion: &DataIngestionArtifact,
     champion: Option<&Champion>,
 ) -> Result<StageOutput<DataValidationArtifact>, CommandError> {
-    let _ = ingestion;
     check_config(&ctx.config.validation)?;
     let folder = ctx.stage_dir(StageName::DataIngestion);
     let train = data_ingestion::load_train(&folder)?.0;
@@ -31,6 +32,13 @@ pub fn run(
     let schema = fill_classes(ctx.schema, &both).unwrap_or_else(|_| ctx.schema.clone());
     let mut report = check_table(&both, &schema, &ctx.config.validation);
     cancelled(ctx)?;
+    let unreadable = ingestion.quarantined;
+    report.extend(check_readable(
+        ingestion.rows,
+        unreadable,
+        [],
+        &ctx.config.validation,
+    ));
     report.extend(check_split(&train, &test, &schema, &ctx.config.validation));
     write(ctx, "validation.json", &report)?;
     record_checks(ctx, &report);
@@ -135,11 +143,58 @@ struct Drift {
     table: DriftVerdict,
 }
 
+/// Compares the snapshot with the one the champion was fitted on, while that is kept.
 fn measure_drift(
     ctx: &StageContext<'_>,
-    current: &crate::dataset::Frame,
+    current: &Frame,
     champion: Option<&Champion>,
 ) -> Result<Option<Drift>, CommandError> {
-    let _ = (ctx, current, champion);
-    Ok(None)
+    let Some((champion, path)) = champion.and_then(|c| Some((c, c.reference.as_ref()?))) else {
+        return Ok(None);
+    };
+    if !path.is_file() {
+        let text = format!(
+            "drift cannot be measured: the reference of {} is not at {}",
+            champion.version,
+            path.display()
+        );
+        let code = "no_reference".to_owned();
+        ctx.recorder.record(STAGE, Event::Warning { code, text });
+        return Ok(None);
+    }
+    let reference = read_frame(path)?;
+    let report = drift::compare(&reference, current, ctx.schema, &ctx.config.drift)?;
+    cancelled(ctx)?;
+    write(ctx, "drift.json", &report)?;
+    let mut drifted = Vec::new();
+    for column in &report.columns {
+        if column.verdict == DriftVerdict::Drift {
+            drifted.push(column.column.as_str());
+        }
+        let event = Event::DriftMeasured {
+            column: column.column.clone(),
+            psi: column.psi,
+            ks: column.ks.map(|ks| ks.statistic),
+            n_reference: column.n_reference,
+            n_current: column.n_current,
+            verdict: column.verdict,
+        };
+        ctx.recorder.record(STAGE, event);
+    }
+    if ctx.config.drift.blocks && report.verdict == DriftVerdict::Drift {
+        let shown = drifted.iter().take(SHOWN).copied().collect::<Vec<_>>();
+        return Err(CommandError::data(format!(
+            "the data drifted since {} was trained: {} of {} columns, {} among them",
+            champion.version,
+            drifted.len(),
+            report.columns.len(),
+            shown.join(", ")
+        ))
+        .hint("`[drift] blocks = false` lets a run go on; drift.json has the figures."));
+    }
+    Ok(Some(Drift {
+        columns: drifted.len() as u64,
+        compared: report.columns.len() as u64,
+        table: report.verdict,
+    }))
 }

@@ -68,7 +68,8 @@ fn a_sound_table_passes_every_rule() {
     let report = check(&frame(&n, &r, &label));
     assert_eq!(report.verdict, CheckVerdict::Ok, "{report:#?}");
     assert_eq!((report.rows, report.columns), (60, 4));
-    assert_eq!(report.checks.len(), Rule::ALL.len());
+    // Rows that cannot be read are reported apart.
+    assert_eq!(report.checks.len(), Rule::ALL.len() - 1);
 }
 
 #[test]

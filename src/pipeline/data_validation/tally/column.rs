@@ -100,14 +100,27 @@ impl ColumnTally {
                 self.see_allowed(&number_text(value), spec, row);
             }
         }
-        self.variety = match (first, several) {
-            (None, _) => Variety::Empty,
-            (Some(_), true) => Variety::Several,
-            (Some(value), false) => Variety::One(number_text(value)),
-        };
+        self.variety = variety(first.map(number_text), several);
     }
 
+    /// Texts in a column of numbers are read as numbers where they are some, so that a column with
+    /// one bad value is still checked for all the rest.
     fn see_texts(&mut self, values: &[Option<String>], spec: &ColumnSpec, rows: &[u64]) {
+        if spec.kind.is_numeric() {
+            let mut numbers = Vec::with_capacity(values.len());
+            let mut kept = Vec::with_capacity(values.len());
+            for (value, &row) in values.iter().zip(rows) {
+                match value.as_ref().map(|text| (text, text.trim().parse())) {
+                    None => self.missing.add(row, || None),
+                    Some((_, Ok(number))) => {
+                        numbers.push(number);
+                        kept.push(row);
+                    }
+                    Some((text, Err(_))) => self.not_numbers.add(row, || Some(text.clone())),
+                }
+            }
+            return self.see_numbers(&numbers, spec, &kept);
+        }
         let mut first: Option<&str> = None;
         let mut several = false;
         for (value, &row) in values.iter().zip(rows) {
@@ -119,16 +132,9 @@ impl ColumnTally {
                 None => first = Some(value),
                 Some(v) => several = several || v != value,
             }
-            if spec.kind.is_numeric() && value.trim().parse::<f64>().is_err() {
-                self.not_numbers.add(row, || Some(value.clone()));
-            }
             self.see_allowed(value, spec, row);
         }
-        self.variety = match (first, several) {
-            (None, _) => Variety::Empty,
-            (Some(_), true) => Variety::Several,
-            (Some(value), false) => Variety::One(value.to_owned()),
-        };
+        self.variety = variety(first.map(str::to_owned), several);
     }
 
     fn see_allowed(&mut self, value: &str, spec: &ColumnSpec, row: u64) {
@@ -172,6 +178,14 @@ impl ColumnTally {
             (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
             (a, b) => a.or(b),
         };
+    }
+}
+
+fn variety(first: Option<String>, several: bool) -> Variety {
+    match (first, several) {
+        (None, _) => Variety::Empty,
+        (Some(_), true) => Variety::Several,
+        (Some(value), false) => Variety::One(value),
     }
 }
 
