@@ -248,6 +248,9 @@ impl<'a> Table<'a> {
             .into_iter()
             .filter(|n| !internal(n))
             .collect();
+        if columns.is_empty() {
+            return Vec::new();
+        }
         let Ok(hashes) = hash_rows(self.frame, &columns) else {
             return Vec::new();
         };
@@ -277,6 +280,9 @@ impl<'a> Table<'a> {
             .map(|c| c.name.as_str())
             .filter(|c| self.frame.has(c))
             .collect();
+        if features.is_empty() {
+            return Vec::new();
+        }
         let Ok(hashes) = hash_rows(self.frame, &features) else {
             return Vec::new();
         };
