@@ -278,3 +278,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_model_with_other_numbers_of_features_and_classes_reads_back() {
+    let (x, y) = data(60, 2);
+    let folder = tempfile::tempdir().unwrap();
+    for spec in specs() {
+        let model = fit_on(&spec, &x, &y, 1).unwrap();
+        let path = folder.path().join(spec.id().as_str());
+        model.save(&path).unwrap();
+        let back = Model::load(&path).unwrap();
+        assert_eq!(
+            back.predict_proba(&x).unwrap(),
+            model.predict_proba(&x).unwrap(),
+            "{}",
+            spec.id()
+        );
+    }
+}

@@ -134,7 +134,7 @@ pub fn keep_version(
         }
     }
     fs::create_dir_all(&dir).map_err(at(&dir))?;
-    let writing = tempfile::Builder::new()
+    let writing = readable_dir()
         .prefix(".writing-")
         .tempdir_in(&dir)
         .map_err(at(&dir))?;
@@ -177,7 +177,7 @@ pub fn put_in_production(workspace: &Workspace, version: &str) -> Result<(), Sto
     }
     let manifest = read_manifest(&source)?;
     let root = workspace.root();
-    let next = tempfile::Builder::new()
+    let next = readable_dir()
         .prefix(".final_model-")
         .tempdir_in(root)
         .map_err(at(root))?;
@@ -274,6 +274,15 @@ pub(super) fn parse_manifest(path: &Path, bytes: &[u8]) -> Result<Manifest, Stor
         }
     }
     Ok(manifest)
+}
+
+/// A temporary folder is private by default; these become folders of the project, which its
+/// other users read as the umask allows.
+fn readable_dir() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+    builder
 }
 
 #[cfg(test)]

@@ -1,3 +1,8 @@
-//! Tests of the whole program. One target for all of them: each would link everything again.
+//! Tests of the whole program: the real binary, real processes, a folder of its own each. One
+//! target for all of them: each would link everything again.
 
 mod console_pty;
+mod harness;
+mod retrain;
+mod survival;
+mod watching;
