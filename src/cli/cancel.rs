@@ -47,10 +47,22 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
         );
     }
     if wait_until_free(&dir, PATIENCE)? {
-        eprintln!("run {run} {}", store.open(&run)?.outcome().as_str());
+        eprintln!("{}", what_became_of(&store.open(&run)?));
         return Ok(());
     }
     kill(&store, &run, by, "it did not answer for 30 s")
+}
+
+fn what_became_of(view: &RunView) -> String {
+    let run = &view.run_id;
+    match view.outcome() {
+        Outcome::Cancelled => format!("run {run} was cancelled"),
+        Outcome::Finished => format!("run {run} had finished before it could be cancelled"),
+        Outcome::Failed => format!("run {run} had failed before it could be cancelled"),
+        Outcome::Running | Outcome::Stalled | Outcome::Crashed => {
+            format!("the worker of run {run} is gone without a word")
+        }
+    }
 }
 
 /// The error for a run that nobody is at work on.

@@ -137,6 +137,25 @@ fn killed_in_the_middle_of_training_twice_a_resumed_run_ends_with_the_same_bytes
 }
 
 #[test]
+fn killed_again_and_again_at_any_moment_a_run_ends_with_the_same_bytes() {
+    let expected = undisturbed(Training::Short);
+    let project = Project::new(Training::Short);
+    let run = project.start();
+    // Not times that are asserted, only moments that differ.
+    for moment in [0, 3, 10, 25, 50, 90, 140, 200, 300] {
+        std::thread::sleep(std::time::Duration::from_millis(moment));
+        project.signal(&run, Signal::KILL);
+        project.wait_until_free(&run);
+        if project.view(&run).outcome() == Outcome::Finished {
+            break;
+        }
+        project.json(&["resume", run.as_str(), "--detach", "--json"]);
+    }
+    project.signal(&run, Signal::KILL);
+    resume_and_compare(&project, &run, &expected);
+}
+
+#[test]
 fn a_live_run_is_not_resumed_and_a_cancelled_one_is() {
     let project = Project::new(Training::Endless);
     let run = project.start();
