@@ -257,3 +257,109 @@ fn stored(dir: &Path, file: &Path) -> PathBuf {
         Err(_) => file,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    fn args(dir: &Path, change: impl FnOnce(&mut Args)) -> Args {
+        let mut args = Args {
+            preset: None,
+            data: None,
+            test: None,
+            split: None,
+            label: None,
+            dir: dir.to_owned(),
+        };
+        change(&mut args);
+        args
+    }
+
+    fn flows(dir: &Path) -> PathBuf {
+        let mut text = "id,src_ip,bytes,proto,outcome\n".to_owned();
+        for i in 0..60 {
+            let label = if i % 4 == 0 { "attack" } else { "normal" };
+            let proto = ["tcp", "udp"][i % 2];
+            text.push_str(&format!("{i},10.0.0.{i},{},{proto},{label}\n", i * i % 37));
+        }
+        let path = dir.join("flows.csv");
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    #[test]
+    fn an_inferred_schema_stands_in_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = flows(dir.path());
+        let (config, found) = plan(&args(dir.path(), |a| a.data = Some(data))).unwrap();
+        assert_eq!(config.source.path, Path::new("flows.csv"));
+        assert_eq!(config.schema.label.as_deref(), Some("outcome"));
+        assert_eq!(config.schema.ignore, ["id", "src_ip"]);
+        assert_eq!(config.schema.positive, ["attack"]);
+        assert!(found.iter().any(|f| f.contains("2 features")), "{found:?}");
+        assert!(found.iter().any(|f| f.contains("`src_ip` is left out")));
+    }
+
+    #[test]
+    fn what_was_written_is_not_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = flows(dir.path());
+        let first = args(dir.path(), |a| a.data = Some(data.clone()));
+        let globals = Globals::new(dir.path().join("config.toml"));
+        run(&first, &globals).unwrap();
+        let text = std::fs::read_to_string(globals.config_file()).unwrap();
+        // The same again changes nothing; something else is refused.
+        run(&first, &globals).unwrap();
+        let other = args(dir.path(), |a| {
+            a.data = Some(data);
+            a.label = Some("proto".to_owned());
+        });
+        assert_eq!(run(&other, &globals).unwrap_err().kind, ErrorKind::Config);
+        assert_eq!(
+            std::fs::read_to_string(globals.config_file()).unwrap(),
+            text
+        );
+    }
+
+    #[test]
+    fn wrong_arguments_write_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = flows(dir.path());
+        let bad_split = dir.path().join("split.json");
+        std::fs::write(&bad_split, "{\"train\": [1]}").unwrap();
+        type Change<'a> = &'a dyn Fn(&mut Args);
+        let cases: [(Change<'_>, ErrorKind); 6] = [
+            (&|_| {}, ErrorKind::Usage),
+            (&|a| a.preset = Some("nsl".into()), ErrorKind::Config),
+            (&|a| a.data = Some("nowhere.csv".into()), ErrorKind::Data),
+            (
+                &|a| {
+                    a.data = Some(data.clone());
+                    a.label = Some("outcom".into());
+                },
+                ErrorKind::Usage,
+            ),
+            (
+                &|a| {
+                    a.data = Some(data.clone());
+                    a.split = Some(bad_split.clone());
+                },
+                ErrorKind::Data,
+            ),
+            (
+                &|a| {
+                    a.data = Some(data.clone());
+                    a.preset = Some("phishing".into());
+                },
+                ErrorKind::Data,
+            ),
+        ];
+        let globals = Globals::new(dir.path().join("config.toml"));
+        for (change, kind) in cases {
+            let e = run(&args(dir.path(), change), &globals).unwrap_err();
+            assert_eq!(e.kind, kind, "{e}");
+            assert!(!globals.config_file().exists());
+        }
+    }
+}
