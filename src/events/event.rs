@@ -334,6 +334,20 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
+    /// A whole curve of a fit that ended, thinned to a few points: quick fits are over before
+    /// the joined [`Event::MetricObserved`] lines could tell their course.
+    CurveMeasured {
+        /// Learner id.
+        learner: String,
+        /// Metric key, `log_loss` for example.
+        metric: String,
+        /// Which rows.
+        split: Split,
+        /// Rows it was measured on.
+        n: u64,
+        /// (round, value), rounds ascending; rounds without a defined value are left out.
+        points: Vec<(u32, f64)>,
+    },
     /// A learner's cross-validation and final fit are done.
     LearnerFinished {
         /// Learner id.

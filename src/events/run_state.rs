@@ -414,8 +414,10 @@ impl RunState {
                 l.round = 0;
                 l.of = *of;
                 l.started_at.get_or_insert(at);
-                // A curve is about one fit: steps begin at 1 again.
-                l.curves.clear();
+                // Curves are those of the first fold: only its start makes them void.
+                if matches!(phase, FitPhase::Fold { fold: 1, .. }) {
+                    l.curves.clear();
+                }
             }
             Event::TrainingProgress {
                 learner,
@@ -449,6 +451,20 @@ impl RunState {
                         });
                     }
                 }
+            }
+            Event::CurveMeasured {
+                learner,
+                metric,
+                split,
+                points,
+                ..
+            } => {
+                // The whole curve replaces the points seen while it grew.
+                self.learner
+                    .entry(learner.clone())
+                    .or_default()
+                    .curves
+                    .insert((metric.clone(), *split), points.clone());
             }
             Event::LearnerFinished {
                 learner,

@@ -154,7 +154,10 @@ fn said(event: &Event) -> Option<String> {
             round,
             of,
         } => format!("{} {} {round}/{of}", clean(learner), phase.label()),
-        Event::MetricObserved { .. } | Event::Heartbeat { .. } | Event::Unknown => return None,
+        Event::MetricObserved { .. }
+        | Event::CurveMeasured { .. }
+        | Event::Heartbeat { .. }
+        | Event::Unknown => return None,
         Event::LearnerFinished {
             learner,
             fit_seconds,

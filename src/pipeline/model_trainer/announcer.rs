@@ -1,6 +1,7 @@
 //! What the viewers of a run hear of a learner's fits: starts, progress, curves, at a measured
 //! pace.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -12,6 +13,8 @@ use crate::pipeline::Recorder;
 const A_SECOND: f64 = 20.0;
 /// Events a learner may send at once, so that a quick fit still draws a curve.
 const AT_ONCE: f64 = 40.0;
+/// Points of a curve that is told as a whole.
+const CURVE_POINTS: usize = 100;
 
 /// Tokens that grow with time: an event costs one.
 #[derive(Debug)]
@@ -25,6 +28,14 @@ pub struct Announcer<'a> {
     recorder: &'a dyn Recorder,
     learner: LearnerId,
     allowance: Mutex<Allowance>,
+    curves: Mutex<BTreeMap<(&'static str, Split), Curve>>,
+}
+
+/// A curve as it grows.
+#[derive(Debug, Default)]
+struct Curve {
+    n: u64,
+    points: Vec<(u32, f64)>,
 }
 
 /// Rows behind the metrics of a fit.
@@ -46,6 +57,7 @@ impl<'a> Announcer<'a> {
                 left: AT_ONCE,
                 at: Instant::now(),
             }),
+            curves: Mutex::new(BTreeMap::new()),
         }
     }
     /// A fit begins.
@@ -59,7 +71,10 @@ impl<'a> Announcer<'a> {
     /// A round is done. The last round is always told; others when the allowance lets them.
     /// Curves come from the first fold alone: those of several folds would be drawn as one.
     pub fn progress(&self, phase: FitPhase, progress: &Progress, rows: RowCounts) {
-        let curves = matches!(phase, FitPhase::Fold { fold: 1, .. });
+        let curves = draws_curves(phase);
+        if curves {
+            self.remember(progress, rows);
+        }
         let metrics = if curves {
             progress.train.len() + progress.valid.len()
         } else {
@@ -95,6 +110,36 @@ impl<'a> Announcer<'a> {
             }
         }
     }
+    /// A fit has ended: its curves are told as a whole.
+    pub fn finished(&self, phase: FitPhase) {
+        if !draws_curves(phase) {
+            return;
+        }
+        let curves =
+            std::mem::take(&mut *self.curves.lock().unwrap_or_else(PoisonError::into_inner));
+        for ((metric, split), curve) in curves {
+            self.send(Event::CurveMeasured {
+                learner: self.learner.to_string(),
+                metric: metric.to_owned(),
+                split,
+                n: curve.n,
+                points: thinned(curve.points),
+            });
+        }
+    }
+    fn remember(&self, progress: &Progress, rows: RowCounts) {
+        let mut curves = self.curves.lock().unwrap_or_else(PoisonError::into_inner);
+        for (split, n, values) in [
+            (Split::Train, rows.train, &progress.train),
+            (Split::Valid, rows.valid, &progress.valid),
+        ] {
+            for &(metric, value) in values.iter().filter(|(_, v)| v.is_finite()) {
+                let curve = curves.entry((metric, split)).or_default();
+                curve.n = n;
+                curve.points.push((progress.round, value));
+            }
+        }
+    }
     fn may_send(&self, events: usize, always: bool) -> bool {
         let mut allowance = self
             .allowance
@@ -114,6 +159,24 @@ impl<'a> Announcer<'a> {
     fn send(&self, event: Event) {
         self.recorder.record(StageName::ModelTrainer, event);
     }
+}
+
+/// Curves come from the first fold alone: those of several folds would be drawn as one.
+fn draws_curves(phase: FitPhase) -> bool {
+    matches!(phase, FitPhase::Fold { fold: 1, .. })
+}
+
+/// At most [`CURVE_POINTS`] of the points in order of rounds, evenly spread, the last among them.
+fn thinned(mut points: Vec<(u32, f64)>) -> Vec<(u32, f64)> {
+    // Rounds of a learner that reports from several threads may arrive out of order.
+    points.sort_by_key(|p| p.0);
+    let n = points.len();
+    if n <= CURVE_POINTS {
+        return points;
+    }
+    (1..=CURVE_POINTS)
+        .map(|i| points[i * n / CURVE_POINTS - 1])
+        .collect()
 }
 
 #[cfg(test)]
@@ -169,5 +232,30 @@ mod tests {
         announcer.progress(FitPhase::Final, &progress(1, 5), rows);
         announcer.progress(FitPhase::Fold { fold: 2, folds: 3 }, &progress(1, 5), rows);
         assert_eq!(recording.events().len(), 2);
+    }
+
+    #[test]
+    fn the_end_of_the_first_fold_tells_its_curve_thinned() {
+        let recording = Recording::default();
+        let announcer = Announcer::new(&recording, LearnerId::Xgboost);
+        let rows = RowCounts { train: 2, valid: 1 };
+        let phase = FitPhase::Fold { fold: 1, folds: 3 };
+        for round in 1..=1_000 {
+            announcer.progress(phase, &progress(round, 1_000), rows);
+        }
+        announcer.finished(FitPhase::Fold { fold: 2, folds: 3 });
+        announcer.finished(phase);
+        let curves: Vec<_> = recording
+            .events()
+            .into_iter()
+            .filter_map(|e| match e {
+                Event::CurveMeasured { split, points, .. } => Some((split, points)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(curves.len(), 1, "undefined values make no curve");
+        assert_eq!(curves[0].0, Split::Train);
+        assert_eq!(curves[0].1.len(), CURVE_POINTS);
+        assert_eq!(curves[0].1[CURVE_POINTS - 1].0, 1_000);
     }
 }

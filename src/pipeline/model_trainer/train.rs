@@ -322,6 +322,7 @@ fn fit(
                 })
         }
     };
+    slot.announcer.finished(phase);
     match task.control.stop() {
         StopRequest::Now => return Err(cancelled()),
         StopRequest::AfterRound if last_round.load(Ordering::Relaxed) < of => {

@@ -61,6 +61,7 @@ fn is_fact(event: &Event) -> bool {
         | Event::FitStarted { .. }
         | Event::TrainingProgress { .. }
         | Event::MetricObserved { .. }
+        | Event::CurveMeasured { .. }
         | Event::ApprovalDecided { .. }
         | Event::PushStepFinished { .. }
         | Event::Heartbeat { .. }
