@@ -8,7 +8,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use super::{Globals, console, follow};
-use crate::config::{Config, SplitConfig};
+use crate::config::{Config, SplitConfig, template};
 use crate::error::CommandError;
 use crate::events::Actor;
 use crate::files;
@@ -127,11 +127,9 @@ fn write_config(workspace: &Workspace, batch: &Path, seed: u64) -> Result<(), Co
     };
     config.training.seed = seed;
     let path = workspace.config_file();
-    files::write_atomic(
-        &path,
-        toml::to_string(&config).unwrap_or_default().as_bytes(),
-    )
-    .map_err(|e| CommandError::backend(format!("{} cannot be written", path.display())).because(e))
+    files::write_atomic(&path, template::render(&config).as_bytes()).map_err(|e| {
+        CommandError::backend(format!("{} cannot be written", path.display())).because(e)
+    })
 }
 
 /// Starts a run and follows it to its end, as `netsec retrain` does.

@@ -139,7 +139,7 @@ fn disk(workspace: &Workspace) -> Vec<Finding> {
     }
     #[cfg(target_os = "linux")]
     if let Ok(stat) = rustix::fs::statfs(root)
-        && NETWORK.contains(&(stat.f_type as i64))
+        && NETWORK.contains(&stat.f_type)
     {
         findings.push(Finding::warn(
             "file system",
