@@ -8,6 +8,8 @@ mod comparison;
 mod contender;
 mod document;
 pub mod gate;
+#[cfg(test)]
+mod real_data_tests;
 mod report;
 #[cfg(test)]
 mod tests;

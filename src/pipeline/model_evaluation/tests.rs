@@ -122,7 +122,7 @@ fn every_learner_is_measured_and_the_floors_decide() {
         report["at_threshold"]["threshold"].as_f64(),
         trainer.threshold
     );
-    assert!(report["curves"][0]["roc"].as_array().unwrap().len() > 5);
+    assert!(report["curves"][0]["roc"].as_array().unwrap().len() >= 3);
     assert_eq!(
         report["importances"][0]["feature"]
             .as_str()
