@@ -11,11 +11,16 @@ use rand::Rng;
 use crate::config::{self, Config};
 use crate::error::CommandError;
 use crate::events::{Actor, Outcome, StageName};
-use crate::runs::{CONFIG_FILE, Liveness, RunId, RunStore, WORKER_LOG, last_holder, liveness};
+use crate::runs::{
+    CONFIG_FILE, Liveness, RunId, RunStore, RunView, WORKER_LOG, last_holder, liveness,
+};
 use crate::workspace::Workspace;
 
 /// How long the handshake is waited for.
 const HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// How long a killed worker may hold its lock.
+const LAST_BREATH: Duration = Duration::from_secs(1);
 
 /// What is asked of a new run.
 #[derive(Clone, Debug)]
@@ -55,7 +60,7 @@ pub fn start(config_file: &Path, request: StartRequest) -> Result<RunId, Command
 /// When the run is at work or has finished; when the worker did not come up.
 pub fn resume(config_file: &Path, run: &RunId) -> Result<(), CommandError> {
     let workspace = workspace_of(config_file);
-    let view = RunStore::new(&workspace).open(run)?;
+    let view = settled(&RunStore::new(&workspace), run)?;
     if let Liveness::Held(holder) = &view.liveness {
         let who = match (view.by(), holder) {
             (Some(by), Some(h)) => {
@@ -79,6 +84,19 @@ pub fn resume(config_file: &Path, run: &RunId) -> Result<(), CommandError> {
     }
     let config = frozen_config(&view.dir)?;
     spawn(config_file, &workspace, run, &config)
+}
+
+/// Reads a run; one whose lock is held a second time after a moment. The kernel needs a while to
+/// take a killed worker's memory and only then gives its lock back.
+fn settled(store: &RunStore, run: &RunId) -> Result<RunView, CommandError> {
+    let begun = Instant::now();
+    loop {
+        let view = store.open(run)?;
+        if !view.liveness.is_held() || begun.elapsed() > LAST_BREATH {
+            return Ok(view);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Reads the configuration a run was made with. The environment was applied when it was frozen
