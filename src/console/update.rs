@@ -262,7 +262,7 @@ impl Update<'_> {
                 if let Some(plan) = self.model.plan().cloned() {
                     self.model
                         .dialogs
-                        .push(Dialog::Decision(Decision::new(plan)));
+                        .push(Dialog::Decision(Box::new(Decision::new(plan))));
                 }
             }
             Command::DialogNext

@@ -163,11 +163,7 @@ impl Decision {
             lines.push(("", format!("{word}  {}", rule.reason), Tone::Plain));
         }
         lines.push(match p.drifted {
-            None => (
-                "drift",
-                "not measured (no champion)".to_owned(),
-                Tone::Plain,
-            ),
+            None => ("drift", "not measured".to_owned(), Tone::Plain),
             Some(0) => ("drift", "no column drifted".to_owned(), Tone::Plain),
             Some(1) => ("drift", "1 column drifted".to_owned(), Tone::Warn),
             Some(n) => ("drift", format!("{n} columns drifted"), Tone::Warn),

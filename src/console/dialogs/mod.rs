@@ -26,7 +26,7 @@ pub enum Dialog {
     /// A question with two buttons, and perhaps a field.
     Confirm(Confirm),
     /// Approve or reject a plan.
-    Decision(Decision),
+    Decision(Box<Decision>),
     /// Something to read: a receipt, an error.
     Notice(Notice),
 }

@@ -32,7 +32,7 @@ pub fn view(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
         Room::Large => {
             let left = w * 3 / 5;
             let needs_rows = (needs_lines(model) + 2).min(rest / 2).max(4);
-            needs(model, &mut canvas.part(0, pipeline, left, needs_rows), true);
+            needs(model, &mut canvas.part(0, pipeline, left, needs_rows));
             runs(
                 model,
                 &mut canvas.part(0, pipeline + needs_rows, left, rest - needs_rows),
@@ -48,7 +48,7 @@ pub fn view(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
         }
         Room::Medium => {
             let needs_rows = (needs_lines(model) + 1).min(rest / 3).max(2);
-            needs(model, &mut canvas.part(0, pipeline, w, needs_rows), false);
+            needs(model, &mut canvas.part(0, pipeline, w, needs_rows));
             let y = pipeline + needs_rows;
             let left = rest - needs_rows;
             runs(
@@ -133,70 +133,38 @@ fn pipeline(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
         return;
     };
     canvas.rule(0, "Pipeline", &run_remark(model, open));
-    let (columns, headings): (&[Column], bool) = match room {
-        Room::Large => (
-            &[
-                Column::left("Stage", 20),
-                Column::left("State", 9),
-                Column::right("Took", 8),
-                Column::left("", 1),
-                Column::left("Rows / progress", 40),
-                Column::left("Note", 60),
-            ],
-            true,
-        ),
-        Room::Medium => (
-            &[
-                Column::left("Stage", 20),
-                Column::left("State", 9),
-                Column::right("Took", 7),
-                Column::left("", 1),
-                Column::left("Progress / note", 60),
-            ],
-            true,
-        ),
-        Room::Small => (
-            &[
-                Column::left("Stage", 20),
-                Column::left("State", 9),
-                Column::right("Took", 7),
-                Column::left("", 1),
-                Column::left("", 60),
-            ],
-            false,
-        ),
-    };
+    let columns = [
+        Column::left("Stage", 20),
+        Column::left("State", 9),
+        Column::right("Took", 7),
+        Column::left("", 1),
+        Column::left("Progress", 60),
+    ];
     let rows = StageName::ALL
         .into_iter()
         .map(|name| {
             let stage = open.state.stage(name);
             let (word, tone) = stage_word(stage.status);
-            let progress = progress(&open.state, stage);
-            let note = note(&open.state, stage);
-            let mut cells = vec![
+            let after = match name {
+                StageName::ModelPusher => decided(model, open),
+                _ => None,
+            };
+            let text = after.unwrap_or_else(|| progress(&open.state, stage));
+            vec![
                 (name.title().to_owned(), Tone::Plain),
                 (word, tone),
                 (stage.seconds.map_or(String::new(), took), Tone::Plain),
                 (String::new(), Tone::Plain),
-            ];
-            if room == Room::Large {
-                // A long progress text takes the room of an empty note.
-                cells.push((progress, Tone::Plain));
-                cells.push((note, Tone::Dim));
-            } else if progress.is_empty() {
-                cells.push((note, Tone::Dim));
-            } else {
-                cells.push((progress, Tone::Plain));
-            }
-            cells
+                (text, Tone::Plain),
+            ]
         })
         .collect();
     let h = canvas.height().saturating_sub(1);
     Table {
-        columns,
+        columns: &columns,
         rows,
         cursor: None,
-        headings,
+        headings: room != Room::Small,
     }
     .view(&mut canvas.part(0, 1, canvas.width(), h));
 }
@@ -258,29 +226,24 @@ fn progress(state: &RunState, stage: &StageState) -> String {
     }
 }
 
-/// What stands out about a stage.
-fn note(state: &RunState, stage: &StageState) -> String {
-    match stage.name {
-        StageName::ModelEvaluation => match &state.gate {
-            Some((GateVerdict::Accept, _)) => "gate accepts".to_owned(),
-            Some((GateVerdict::Refuse, why)) => format!("gate refuses: {why}"),
-            Some((GateVerdict::CannotTell, why)) => format!("gate cannot tell: {why}"),
-            None => String::new(),
-        },
-        StageName::ModelPusher => match (&state.decision, &state.plan) {
-            (Some((decision, by, _)), _) => format!("{} by {}", super::past(decision), by.name),
-            (None, Some((_, version))) => format!("{version} waits for approval"),
-            (None, None) => String::new(),
-        },
-        _ => stage.why.clone(),
+/// What became of the plan, once nobody waits for it any more.
+fn decided(model: &Model, open: &OpenRun) -> Option<String> {
+    let (_, version) = open.state.plan.as_ref()?;
+    if model.plans.iter().any(|p| p.run_id == open.id) {
+        return None;
     }
+    Some(match &open.state.decision {
+        _ if super::is_champion(model, &open.id) => format!("{version} is in production"),
+        Some((decision, by, _)) => format!("{version} {} by {}", super::past(decision), by.name),
+        None => format!("{version} was planned and waits no longer; netsec journal tells"),
+    })
 }
 
 fn needs_lines(model: &Model) -> u16 {
-    model.needs().len().max(1).min(8) as u16
+    model.needs().len().clamp(1, 8) as u16
 }
 
-fn needs(model: &Model, canvas: &mut Canvas<'_>, _wide: bool) {
+fn needs(model: &Model, canvas: &mut Canvas<'_>) {
     let n = model.needs().len();
     canvas.rule(0, &format!("Needs you ({n})"), "");
     let h = canvas.height().saturating_sub(1);
@@ -387,13 +350,13 @@ fn run_word(model: &Model, id: RunId, outcome: crate::events::Outcome) -> (Strin
     if model.plans.iter().any(|p| p.run_id == id) {
         return ("APPROVE?".to_owned(), Tone::Warn);
     }
-    if matches!(&model.health.champion, ChampionLine::Version(_, run) if *run == id) {
+    if super::is_champion(model, &id) {
         return ("champion".to_owned(), Tone::Good);
     }
     match &model.open {
         // The run on screen is known better than the list.
         Some(open) if open.id == id && open.outcome.is_some() => {
-            let (word, tone) = standing(open);
+            let (word, tone) = standing(model, open);
             match word.split_once(' ') {
                 Some((first, _)) => (first.to_lowercase(), tone),
                 None => (word, tone),
@@ -498,6 +461,13 @@ fn drift(model: &Model, canvas: &mut Canvas<'_>) {
     if drift.is_empty() {
         let why = if open.state.champion_before.is_none() {
             "Not measured: there was no champion to compare with."
+        } else if open
+            .state
+            .stage(StageName::DataValidation)
+            .seconds
+            .is_some()
+        {
+            "Not measured in this run."
         } else {
             "Not measured yet."
         };

@@ -12,6 +12,7 @@ use super::model::{Availability, ChampionLine, Model, OpenRun};
 use super::text;
 use super::theme::Tone;
 use crate::events::{FitPhase, Outcome, RunState, StageName, StageStatus};
+use crate::runs::RunId;
 
 pub use home::rows as home_rows;
 
@@ -51,7 +52,11 @@ fn too_small(model: &Model, canvas: &mut Canvas<'_>) {
     let (sw, sh) = layout::SMALLEST;
     let mut lines = vec![format!("netsec needs {sw}x{sh}, this is {w}x{h}.")];
     if let Some(open) = &model.open {
-        lines.push(format!("run {} {}", open.id.short(), standing(open).0));
+        lines.push(format!(
+            "run {} {}",
+            open.id.short(),
+            standing(model, open).0
+        ));
     }
     let needs = model.needs().len();
     let quit = model
@@ -86,7 +91,7 @@ fn header(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
     };
     let mut x = canvas.put(x + 2, 0, &champion, Tone::Plain);
     if let Some(open) = &model.open {
-        let (word, tone) = standing(open);
+        let (word, tone) = standing(model, open);
         x = canvas.put(x + 2, 0, &format!("run {}", open.id.short()), Tone::Plain);
         canvas.put(x + 2, 0, &word, tone);
     }
@@ -214,7 +219,7 @@ pub(super) fn capital(key: &str) -> String {
 }
 
 /// How a run stands, in a word or two, with its tone.
-pub fn standing(open: &OpenRun) -> (String, Tone) {
+pub fn standing(model: &Model, open: &OpenRun) -> (String, Tone) {
     let state = &open.state;
     let Some(outcome) = open.outcome else {
         return ("reading".to_owned(), Tone::Dim);
@@ -238,13 +243,23 @@ pub fn standing(open: &OpenRun) -> (String, Tone) {
             };
             (word, Tone::Busy)
         }
-        Outcome::Finished => match (&state.decision, &state.plan) {
-            (Some((decision, ..)), _) => (past(decision), Tone::Good),
-            (None, Some(_)) => ("APPROVE?".to_owned(), Tone::Warn),
-            (None, None) => ("finished".to_owned(), Tone::Good),
+        // Decisions are taken after the worker ended: the plans that wait and the champion know
+        // of them, the run's log need not.
+        Outcome::Finished if model.plans.iter().any(|p| p.run_id == open.id) => {
+            ("APPROVE?".to_owned(), Tone::Warn)
+        }
+        Outcome::Finished if is_champion(model, &open.id) => ("champion".to_owned(), Tone::Good),
+        Outcome::Finished => match &state.decision {
+            Some((decision, ..)) => (past(decision), Tone::Good),
+            None => ("finished".to_owned(), Tone::Good),
         },
         other => outcome_word(other),
     }
+}
+
+/// Whether this run made the champion.
+fn is_champion(model: &Model, run: &RunId) -> bool {
+    matches!(&model.health.champion, ChampionLine::Version(_, made_by) if made_by == run)
 }
 
 fn past(decision: &str) -> String {
@@ -332,7 +347,7 @@ pub fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(c);

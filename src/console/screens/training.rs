@@ -174,7 +174,7 @@ type Line = (&'static str, String, Tone);
 
 fn run_lines(model: &Model, open: &OpenRun, bar: usize) -> Vec<Line> {
     let state = &open.state;
-    let (word, tone) = standing(open);
+    let (word, tone) = standing(model, open);
     let mut lines: Vec<Line> = vec![("state", word, tone)];
     if let Some((name, l)) = model
         .shown_learner()
@@ -255,7 +255,7 @@ fn run(model: &Model, open: &OpenRun, canvas: &mut Canvas<'_>, room: Room) {
                 );
             }
             None => {
-                canvas.put(1, y, "No heartbeat yet.", Tone::Dim);
+                canvas.put(1, y, "No heartbeat in the log.", Tone::Dim);
             }
         }
         y += 1;

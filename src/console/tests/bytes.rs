@@ -10,8 +10,10 @@ use crate::console::screens;
 use crate::console::testing::*;
 use crate::events::{Event, FitPhase, Split};
 
+type Out = Box<dyn FnMut(&[u8]) -> std::io::Result<()>>;
+
 struct Meter {
-    painter: Painter<Box<dyn FnMut(&[u8]) -> std::io::Result<()>>>,
+    painter: Painter<Out>,
     writes: std::rc::Rc<Cell<usize>>,
 }
 

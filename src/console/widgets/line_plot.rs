@@ -130,9 +130,11 @@ impl LinePlot {
                     (y.round() as i64).clamp(0, h - 1),
                 )
             };
-            let mut dot = |x: i64, y: i64| {
-                // Gaps of two dots in four, by column, so that a flat curve shows them too.
-                if series.dotted && canvas.glyphs != Glyphs::Ascii && x.rem_euclid(4) >= 2 {
+            let mut dot = |x: i64, y: i64, point: bool| {
+                // Gaps of two dots in four, by column, so that a flat curve shows them too; a
+                // curve of few points keeps every one of them.
+                let gap = series.dotted && canvas.glyphs != Glyphs::Ascii && x.rem_euclid(4) >= 2;
+                if gap && !point {
                     return;
                 }
                 let cell = ((x / i64::from(dx)) as u16, (y / i64::from(dy)) as u16);
@@ -145,10 +147,13 @@ impl LinePlot {
                 entry.1 = series.tone;
                 entry.2 = series.mark;
             };
+            let few = series.points.len() < 12;
             let mut before: Option<(i64, i64)> = None;
             for &point in &series.points {
                 let to = place(point);
-                segment(before.unwrap_or(to), to, &mut dot);
+                segment(before.unwrap_or(to), to, &mut |x, y| {
+                    dot(x, y, few && (x, y) == to);
+                });
                 before = Some(to);
             }
         }
