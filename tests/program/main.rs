@@ -2,6 +2,7 @@
 //! target for all of them: each would link everything again.
 
 mod console_pty;
+mod demo;
 mod harness;
 mod retrain;
 mod survival;
