@@ -54,7 +54,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
         delimiter: typed.detected.delimiter,
         ..options
     };
-    let (raw, _) = source::read_raw(&args.input, &settled, None)?;
+    let (raw, _) = source::read_every_row(&args.input, &settled)?;
     let raw = named(raw, typed.detected.header, &champion.schema);
     let predictions = batch_prediction::predict(&champion, &typed.frame)?;
 

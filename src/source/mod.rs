@@ -27,5 +27,5 @@ pub use detect::{Compression, Detected, Format, LineEnds, TextEncoding};
 pub use error::SourceError;
 pub(crate) use error::listed;
 pub use header::HeaderReport;
-pub use read::{Ingested, ReadOptions, load_table, read_file, read_raw};
+pub use read::{Ingested, ReadOptions, load_table, read_every_row, read_file, read_raw};
 pub use report::{CoercionKind, CoercionReport, ColumnCoercion};

@@ -6,15 +6,24 @@ use super::rows::{Cell, RowConsumer, lossy};
 use crate::dataset::{RawTable, number_text};
 
 /// The untyped collector. Rows that cannot be read at all (a wrong number of fields, a line that
-/// is no object) are left out: there is nothing to put into the columns.
+/// is no object) are left out, as there is nothing to put into the columns; or, when every row is
+/// wanted, kept with their text in the first column.
 #[derive(Default)]
 pub(super) struct Raw {
     table: RawTable,
     rows: usize,
     max_rows: Option<usize>,
+    keep_broken: bool,
 }
 
 impl Raw {
+    /// Collects every row, broken ones too.
+    pub fn every_row() -> Self {
+        Self {
+            keep_broken: true,
+            ..Self::default()
+        }
+    }
     pub fn new(max_rows: Option<usize>) -> Self {
         Self {
             max_rows,
@@ -57,7 +66,14 @@ impl RowConsumer for Raw {
         Ok(!self.full())
     }
 
-    fn broken(&mut self, _line: u64, _reason: String, _text: String) -> Result<bool, SourceError> {
+    fn broken(&mut self, _line: u64, _reason: String, text: String) -> Result<bool, SourceError> {
+        if self.keep_broken {
+            let mut text = Some(text);
+            for column in &mut self.table.columns {
+                column.push(text.take());
+            }
+            self.rows += 1;
+        }
         Ok(!self.full())
     }
 

@@ -100,6 +100,19 @@ pub fn read_raw(
     Ok((raw.finish(), detected))
 }
 
+/// Reads a file as text with every row of it, in order: row `n` here is row `n` of
+/// [`crate::dataset::ROW_COLUMN`]. A row that is broken has its text in the first column.
+pub fn read_every_row(
+    path: &Path,
+    options: &ReadOptions,
+) -> Result<(RawTable, Detected), SourceError> {
+    let control = FitControl::new();
+    let mut watch = Watch::new(path, &|_, _| {}, &control);
+    let mut raw = Raw::every_row();
+    let detected = stream(path, None, options, false, None, &mut raw, &mut watch)?;
+    Ok((raw.finish(), detected))
+}
+
 fn typed(
     path: &Path,
     schema: &Schema,

@@ -136,9 +136,14 @@ fn phishing_on_the_rows_of_the_python_figures() {
     }
 }
 
+/// Minutes of training: runs with `NETSEC_SLOW_TESTS=1` alone. The learners' own oracle tests
+/// hold the same figures at every run.
 #[test]
-#[ignore = "minutes of training: cargo test --release -- --ignored --nocapture nsl_kdd_binary"]
 fn nsl_kdd_binary_on_the_official_split() {
+    if std::env::var_os("NETSEC_SLOW_TESTS").is_none() {
+        println!("skipped: needs NETSEC_SLOW_TESTS=1 (nsl_kdd_binary_on_the_official_split)");
+        return;
+    }
     let Some(shared) = shared("nsl_kdd_binary_on_the_official_split") else {
         return;
     };
@@ -151,12 +156,9 @@ fn nsl_kdd_binary_on_the_official_split() {
     if cfg!(feature = "xgboost") {
         // 0.7879 in the shared figures is XGBoost 3.2.0's; 0.8018 is that of the version we link
         // (see the learners' own oracle tests).
-        near(
-            "XGBoost, accuracy",
-            measured.of("xgboost").accuracy,
-            0.8018,
-            0.004,
-        );
+        let xgboost = measured.of("xgboost");
+        near("XGBoost, accuracy", xgboost.accuracy, 0.8018, 0.004);
+        near("XGBoost, ROC-AUC", xgboost.roc_auc.unwrap(), 0.9613, 0.002);
     }
     for l in &measured.learners {
         println!(
