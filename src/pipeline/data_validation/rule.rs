@@ -4,7 +4,7 @@ use crate::config::{Severity, ValidationConfig};
 use crate::error::CommandError;
 use crate::schema::nearest;
 
-/// One rule. What it looks at is a tally with a merge (see [`super::tally`]); the rule turns the
+/// One rule. What it looks at is a tally with a merge (see `super::tally`); the rule turns the
 /// finished tally into results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
