@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::Globals;
+use super::{Globals, output};
 use crate::error::CommandError;
 use crate::events::{Actor, ControlCommand, Event, LogRecorder, Outcome};
 use crate::runs::{EVENTS_FILE, Liveness, RunId, RunLock, RunStore, RunView, liveness};
@@ -47,7 +47,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
         );
     }
     if wait_until_free(&dir, PATIENCE)? {
-        eprintln!("{}", what_became_of(&store.open(&run)?));
+        output::note!("{}", what_became_of(&store.open(&run)?));
         return Ok(());
     }
     kill(&store, &run, by, "it did not answer for 30 s")
@@ -124,7 +124,7 @@ fn kill(store: &RunStore, run: &RunId, by: Actor, why: &str) -> Result<(), Comma
                 "the worker of run {run} was killed and still holds its lock"
             )));
         }
-        eprintln!("run {run} was killed: {why}");
+        output::note!("run {run} was killed: {why}");
     }
     let _lock = RunLock::acquire(dir, "cancel")?;
     if store.open(run)?.state.finished_at.is_some() {

@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::table::{Align, TextTable, clean_text, count, number};
 use super::{Globals, data_files, output};
-use crate::dataset::{Browse, Frame, ROW_COLUMN, TableProfile, number_text, profile};
+use crate::dataset::query::resolve_column;
+use crate::dataset::{Browse, Frame, QueryError, ROW_COLUMN, TableProfile, number_text, profile};
 use crate::error::CommandError;
 use crate::events::StageName;
 use crate::pipeline::data_ingestion::{load_test, load_train};
@@ -44,11 +45,18 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     let browse = Browse::parse(args.filter.as_deref(), args.sort.as_deref(), &args.columns)?;
     let opened = open(&args.what, globals)?;
     for warning in &opened.warnings {
-        eprintln!("note: {}", clean_text(warning));
+        output::note!("note: {}", clean_text(warning));
     }
     let frame = &opened.frame;
+    if let Some(sort) = &browse.sort
+        && !frame.has(&format!("-{}", sort.column))
+    {
+        resolve_column(frame, &sort.column).map_err(|e| no_column("--sort", &e))?;
+    }
+    let columns = browse
+        .columns(frame)
+        .map_err(|e| no_column("--columns", &e))?;
     let rows = browse.rows(frame)?;
-    let columns = browse.columns(frame)?;
     if args.profile {
         let kept = frame.take(&rows)?.select(&columns)?;
         let profile = profile(&kept)?;
@@ -88,6 +96,15 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     )?)
 }
 
+/// A column that an option names and the table does not have.
+fn no_column(option: &str, e: &QueryError) -> CommandError {
+    let error = CommandError::usage(format!("{option}: {}", e.message));
+    match &e.suggestion {
+        Some(suggestion) => error.hint(suggestion.clone()),
+        None => error,
+    }
+}
+
 struct Opened {
     frame: Frame,
     source: String,
@@ -108,7 +125,7 @@ fn open(what: &str, globals: &Globals) -> Result<Opened, CommandError> {
     let run = RunStore::new(&workspace).resolve(what).map_err(|e| {
         CommandError::not_found(format!("`{what}` is neither a file nor a run"))
             .because(e)
-            .hint("`netsec runs` lists the runs.")
+            .hint("Check the path, or take a run from `netsec runs`.")
     })?;
     let folder = workspace
         .run_dir(&run)

@@ -7,7 +7,7 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use super::{Globals, console, follow};
+use super::{Globals, console, follow, output};
 use crate::config::{Config, SplitConfig, template};
 use crate::error::CommandError;
 use crate::events::Actor;
@@ -54,7 +54,7 @@ pub fn run(args: &Args, _globals: &Globals) -> Result<(), CommandError> {
     })?;
     refuse_foreign_project(&workspace)?;
 
-    eprintln!(
+    output::note!(
         "Making {} rows of network flows in {}",
         args.rows,
         args.dir.display()
@@ -65,12 +65,12 @@ pub fn run(args: &Args, _globals: &Globals) -> Result<(), CommandError> {
     // The first run makes the champion; a demo that is run again in the same folder keeps the one
     // it has.
     if load_champion(&workspace)?.is_none() {
-        eprintln!("\nRun 1 of 2: the older batch, {} rows", batches.rows.0);
+        output::note!("\nRun 1 of 2: the older batch, {} rows", batches.rows.0);
         write_config(&workspace, &batches.older, args.seed)?;
         let first = train(&workspace, "demo: the older batch")?;
         approve_as_demo(&workspace, &first)?;
     }
-    eprintln!(
+    output::note!(
         "\nRun 2 of 2: the newer batch, which has drifted, {} rows",
         batches.rows.1
     );
@@ -167,7 +167,7 @@ fn approve_as_demo(workspace: &Workspace, run: &RunId) -> Result<(), CommandErro
         "first champion of the demo",
     )?;
     for line in &receipt.lines {
-        eprintln!("  {}", crate::text::clean(line));
+        output::note!("  {}", crate::text::clean(line));
     }
     Ok(())
 }
@@ -178,42 +178,42 @@ fn summary(workspace: &Workspace, run: &RunId) -> Result<(), CommandError> {
     let state = store.open(run)?.state;
     let champion = load_champion(workspace)?;
     let f1 = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.4}"));
-    println!();
-    println!("folder      {}", workspace.root().display());
+    output::say!()?;
+    output::say!("folder      {}", workspace.root().display())?;
     if let Some(champion) = champion {
-        println!(
+        output::say!(
             "champion    {} ({}), macro F1 {} on its own test rows",
             champion.version,
             champion.manifest.learner,
             f1(champion.manifest.f1)
-        );
+        )?;
     }
     let selected = state.selected.clone().unwrap_or_default();
     let test = state.learner.get(&selected).and_then(|l| l.test.as_ref());
-    println!(
+    output::say!(
         "challenger  run {run} ({selected}), macro F1 {}",
         f1(test.and_then(|t| t.f1))
-    );
+    )?;
     let drifted = state
         .drift
         .iter()
         .filter(|(_, _, _, verdict)| *verdict == crate::events::DriftVerdict::Drift)
         .count();
-    println!("drift       {drifted} of {} columns", state.drift.len());
+    output::say!("drift       {drifted} of {} columns", state.drift.len())?;
     if let Some((_, reason)) = &state.gate {
-        println!("gate        {reason}");
+        output::say!("gate        {reason}")?;
     }
     let root = workspace.root().display();
     match &state.plan {
         Some((plan, version)) => {
-            println!("waiting     plan {plan}, to become {version}");
-            println!();
-            println!("look:       netsec --config {root}/config.toml console");
-            println!(
+            output::say!("waiting     plan {plan}, to become {version}")?;
+            output::say!()?;
+            output::say!("look:       netsec --config {root}/config.toml console")?;
+            output::say!(
                 "approve:    netsec --config {root}/config.toml approve {plan} --reason \"why\""
-            );
+            )?;
         }
-        None => println!("waiting     nothing: the gate did not accept"),
+        None => output::say!("waiting     nothing: the gate did not accept")?,
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::Globals;
+use super::{Globals, output};
 use crate::config::{Config, DriftConfig};
 use crate::drift::{self, ColumnDrift, DriftKind, DriftReport};
 use crate::error::{CommandError, ErrorKind};
@@ -56,13 +56,10 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
             ))
         })?;
     if args.json {
-        let text = serde_json::to_string_pretty(&report)
-            .map_err(|e| CommandError::internal(format!("the report cannot be written: {e}")))?;
-        println!("{text}");
+        output::write_json(&report)
     } else {
-        print!("{}", table(&report, &config.drift));
+        output::write_text(&table(&report, &config.drift))
     }
-    Ok(())
 }
 
 /// The schema asked for, else that of the configuration, else one inferred from the reference.
@@ -101,12 +98,17 @@ fn read(path: &Path, schema: &Schema, options: &ReadOptions) -> Result<Ingested,
                 Ok(ingested) if schema.columns.iter().any(|c| ingested.frame.has(&c.name)) => {
                     ingested
                 }
-                _ => return Err(first),
+                _ => {
+                    return Err(first.hint(format!(
+                        "The file was read as `{}`; --schema names another schema.",
+                        schema.name
+                    )));
+                }
             }
         }
     };
     if !ingested.quarantine.is_empty() {
-        eprintln!(
+        output::note!(
             "{}: {} of {} rows could not be read and are left out",
             path.display(),
             ingested.quarantine.len(),
@@ -120,7 +122,7 @@ fn read(path: &Path, schema: &Schema, options: &ReadOptions) -> Result<Ingested,
         .map(|c| c.name.as_str())
         .collect();
     if !absent.is_empty() {
-        eprintln!("{}: without {}", path.display(), absent.join(", "));
+        output::note!("{}: without {}", path.display(), absent.join(", "));
     }
     Ok(ingested)
 }

@@ -206,6 +206,18 @@ fn look_at(file: &Path, schema: &Schema, options: &ReadOptions) -> Result<String
         ..*options
     };
     let read = load_table(file, Some(schema), &options)?;
+    if let Some(first) = read.quarantine.first()
+        && read.quarantine.len() as u64 == read.rows
+    {
+        return Err(CommandError::data(format!(
+            "none of the {} rows of {} can be used; line {}: {}",
+            count(read.rows),
+            file.display(),
+            first.line,
+            first.reason
+        ))
+        .hint("Check the label (`--label`), the delimiter and the header."));
+    }
     let mut text = format!(
         "{}: {}, {} rows",
         file.display(),

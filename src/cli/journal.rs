@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
-use super::{Globals, print_json};
+use super::{Globals, output, print_json};
 use crate::approval::{Journal, JournalRecord};
 use crate::error::CommandError;
 use crate::storage::load_champion;
@@ -50,20 +50,20 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
                 return print_json(&record);
             }
             match record {
-                Some(r) => print_record(r),
-                None => println!("Nothing was in production at {time}."),
+                Some(r) => print_record(r)?,
+                None => output::say!("Nothing was in production at {time}.")?,
             }
             Ok(())
         }
         (None, None) => {
             if records.is_empty() && !args.json {
-                println!("No decision has been made yet.");
+                output::say!("No decision has been made yet.")?;
             }
             for record in &records {
                 if args.json {
                     print_json(record)?;
                 } else {
-                    print_record(record);
+                    print_record(record)?;
                 }
             }
             Ok(())
@@ -138,25 +138,26 @@ fn verify(
             champion,
         });
     }
-    println!(
+    output::say!(
         "The chain of {} records is whole; head {}.",
-        report.records, report.head
-    );
+        report.records,
+        report.head
+    )?;
     match champion {
-        Some(version) => println!("final_model/ is {version}, as the journal says."),
-        None => println!("Nothing is in production."),
+        Some(version) => output::say!("final_model/ is {version}, as the journal says.")?,
+        None => output::say!("Nothing is in production.")?,
     }
     Ok(())
 }
 
-fn print_record(r: &JournalRecord) {
+fn print_record(r: &JournalRecord) -> Result<(), CommandError> {
     let clean = crate::text::clean;
     let plan = r
         .subject
         .plan_id
         .as_deref()
         .map_or(String::new(), |p| format!("  plan {p}"));
-    println!(
+    output::say!(
         "{:>4}  {}  {:<11} {:<5} by {} ({}){plan}  run {}",
         r.seq,
         r.at.format("%Y-%m-%d %H:%M:%S"),
@@ -165,8 +166,8 @@ fn print_record(r: &JournalRecord) {
         clean(&r.by.name),
         clean(&r.by.from),
         clean(&r.subject.run_id),
-    );
-    println!("      {}", clean(&r.reason));
+    )?;
+    output::say!("      {}", clean(&r.reason))
 }
 
 fn parse_time(text: &str) -> Result<DateTime<Utc>, CommandError> {

@@ -114,20 +114,33 @@ pub enum Command {
 #[derive(Debug)]
 pub struct Globals {
     config_file: PathBuf,
+    /// Whether the user named it.
+    named: bool,
 }
 
 impl Globals {
     /// Uses this configuration file.
     pub fn new(config_file: PathBuf) -> Self {
-        Self { config_file }
+        Self {
+            config_file,
+            named: false,
+        }
+    }
+    /// Uses the configuration file that the user named.
+    pub fn named(config_file: PathBuf) -> Self {
+        Self {
+            config_file,
+            named: true,
+        }
     }
     /// The configuration file in use; it may not exist.
     pub fn config_file(&self) -> &std::path::Path {
         &self.config_file
     }
-    /// Whether there is a configuration.
+    /// Whether there is a configuration to read. One that the user named counts as there, so that
+    /// a wrong path is an error and not silently no configuration.
     pub fn has_config(&self) -> bool {
-        self.config_file.is_file()
+        self.named || self.config_file.exists()
     }
     /// The folder of the configuration.
     pub fn workspace(&self) -> Workspace {
@@ -188,7 +201,10 @@ pub fn main() -> ExitCode {
             });
         }
     };
-    let globals = Globals::new(cli.config.unwrap_or_else(|| PathBuf::from("config.toml")));
+    let globals = match cli.config {
+        Some(file) => Globals::named(file),
+        None => Globals::new(PathBuf::from("config.toml")),
+    };
     let command = cli.command.unwrap_or(Command::Console(console::Args {
         plain: false,
         view_only: false,
@@ -203,11 +219,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// An error as it is printed: what happened, then what to do.
+/// An error as it is printed: what happened, then what to do. Names and values of a file may stand
+/// in it, so escape sequences are made harmless.
 pub fn describe(e: &CommandError) -> String {
-    let mut text = format!("error: {}\n", e.full_message());
+    let clean = crate::text::clean;
+    let mut text = format!("error: {}\n", clean(&e.full_message()));
     for hint in &e.hints {
-        text.push_str(&format!("  hint: {hint}\n"));
+        text.push_str(&format!("  hint: {}\n", clean(hint)));
     }
     text
 }
@@ -216,16 +234,17 @@ pub fn describe(e: &CommandError) -> String {
 fn print_json<T: serde::Serialize>(value: &T) -> Result<(), CommandError> {
     let text = serde_json::to_string(value)
         .map_err(|e| CommandError::internal("a result could not be written as JSON").because(e))?;
-    println!("{text}");
+    output::say!("{text}")?;
     Ok(())
 }
 
 /// Prints what came of a decision.
-fn print_receipt(receipt: &crate::pipeline::model_pusher::Receipt) {
+fn print_receipt(receipt: &crate::pipeline::model_pusher::Receipt) -> Result<(), CommandError> {
     for line in &receipt.lines {
-        println!("{}", crate::text::clean(line));
+        output::say!("{}", crate::text::clean(line))?;
     }
     if receipt.pushed {
-        println!("{} is in production.", receipt.version);
+        output::say!("{} is in production.", receipt.version)?;
     }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Results on stdout. A reader that has seen enough (`| head`) is not an error.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -33,6 +34,28 @@ pub(super) fn write_json<T: Serialize>(document: &T) -> Result<(), CommandError>
     write(&text)?;
     Ok(())
 }
+
+/// Writes a line for people to stderr. A stderr that nobody reads any more stops no command, where
+/// `eprintln!` would panic.
+pub(super) fn write_note(line: fmt::Arguments<'_>) {
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+}
+
+/// Prints a line of a result to stdout, as `println!` does, and returns a `Result` instead of
+/// panicking when the pipe is closed.
+macro_rules! say {
+    () => { $crate::cli::output::write_text("\n") };
+    ($($arg:tt)*) => {
+        $crate::cli::output::write_text(&(format!($($arg)*) + "\n"))
+    };
+}
+
+/// Prints a line to stderr, as `eprintln!` does, and goes on when nobody reads it.
+macro_rules! note {
+    ($($arg:tt)*) => { $crate::cli::output::write_note(format_args!($($arg)*)) };
+}
+
+pub(super) use {note, say};
 
 /// Writes text to stdout, as the whole result: whether anybody read it to the end is no matter.
 pub(super) fn write_text(text: &str) -> Result<(), CommandError> {

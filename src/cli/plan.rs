@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Globals, print_json};
+use super::{Globals, output, print_json};
 use crate::approval::Journal;
 use crate::error::CommandError;
 use crate::pipeline::model_pusher::{PlanStatus, PushPlan, plan_of_run, plan_status};
@@ -47,39 +47,39 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
             approvals_needed: needed,
         });
     }
-    println!(
+    output::say!(
         "plan {}   run {}   {}",
         plan.plan_id,
         plan.run_id,
         describe(&status, needed)
-    );
-    println!();
-    println!("  version       {} ({})", plan.version, plan.selected);
-    println!(
+    )?;
+    output::say!()?;
+    output::say!("  version       {} ({})", plan.version, plan.selected)?;
+    output::say!(
         "  champion      {}",
         plan.champion_before.as_deref().unwrap_or("none yet")
-    );
-    println!("  model         sha256 {}", plan.model_sha256);
-    println!("  preprocessor  sha256 {}", plan.preprocessor_sha256);
-    println!("  data          digest {}", plan.data_digest);
+    )?;
+    output::say!("  model         sha256 {}", plan.model_sha256)?;
+    output::say!("  preprocessor  sha256 {}", plan.preprocessor_sha256)?;
+    output::say!("  data          digest {}", plan.data_digest)?;
     if let Some(f1) = plan.evidence.f1 {
-        println!("  F1 on test    {f1:.4}");
+        output::say!("  F1 on test    {f1:.4}")?;
     }
     if let Some(drifted) = plan.evidence.drifted {
-        println!("  drift         {drifted} columns against the champion's data");
+        output::say!("  drift         {drifted} columns against the champion's data")?;
     }
-    println!("\nevidence");
+    output::say!("\nevidence")?;
     for rule in &plan.evidence.gate {
-        println!("  {:<28} {}", rule.rule, rule.reason);
+        output::say!("  {:<28} {}", rule.rule, rule.reason)?;
     }
-    println!("\nwhat will happen, in this order");
+    output::say!("\nwhat will happen, in this order")?;
     for (number, step) in plan.steps.iter().enumerate() {
-        println!("  {}  {step}", number + 1);
+        output::say!("  {}  {step}", number + 1)?;
     }
-    println!("\nexpires {}", plan.expires_at.format("%Y-%m-%d %H:%M UTC"));
+    output::say!("\nexpires {}", plan.expires_at.format("%Y-%m-%d %H:%M UTC"))?;
     if matches!(status, PlanStatus::Waiting { .. }) {
-        println!("approve: netsec approve {} --reason \"why\"", plan.plan_id);
-        println!("undo:    netsec rollback --reason \"why\"");
+        output::say!("approve: netsec approve {} --reason \"why\"", plan.plan_id)?;
+        output::say!("undo:    netsec rollback --reason \"why\"")?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::Globals;
+use super::{Globals, output};
 use crate::dataset::{Frame, ROW_COLUMN, RawTable, write_frame};
 use crate::error::CommandError;
 use crate::files;
@@ -80,9 +80,9 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     write(args.output.as_deref(), format, &raw, &labels, &scores)?;
 
     let scored = predictions.len();
-    eprintln!("{scored} of {rows} rows scored by {}", champion.version);
+    output::note!("{scored} of {rows} rows scored by {}", champion.version);
     if let Some(first) = typed.quarantine.first() {
-        eprintln!(
+        output::note!(
             "{} rows could not be read and have no prediction; the first: line {}, {}",
             typed.quarantine.len(),
             first.line,

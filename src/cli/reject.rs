@@ -25,6 +25,6 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
         Actor::current(),
         &args.reason,
     )?;
-    print_receipt(&receipt);
+    print_receipt(&receipt)?;
     Ok(())
 }

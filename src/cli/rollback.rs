@@ -26,6 +26,6 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
         Actor::current(),
         &args.reason,
     )?;
-    print_receipt(&receipt);
+    print_receipt(&receipt)?;
     Ok(())
 }

@@ -76,10 +76,10 @@ fn infer(
     }
     let inferred = schema::infer(&table, &data_files::file_name(file), label);
     for note in &inferred.notes {
-        eprintln!("note: {}", clean_text(note));
+        output::note!("note: {}", clean_text(note));
     }
     if !json {
-        eprintln!("note: save it with `> schema.json`; `[schema] file` then names it.");
+        output::note!("note: save it with `> schema.json`; `[schema] file` then names it.");
     }
     output::write_text(&schema::to_text(&inferred.schema))
 }

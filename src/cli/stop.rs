@@ -1,6 +1,6 @@
 //! `netsec stop`: finish the round and keep the best.
 
-use super::Globals;
+use super::{Globals, output};
 use crate::error::CommandError;
 use crate::events::{Actor, ControlCommand};
 use crate::runs::RunStore;
@@ -21,7 +21,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     let dir = workspace.run_dir(&run);
     match worker::send(&dir, ControlCommand::StopAfterRound, Actor::current())? {
         Delivery::Sent => {
-            eprintln!(
+            output::note!(
                 "run {run} was asked to finish its round, keep the best and go on to the evaluation"
             );
             Ok(())

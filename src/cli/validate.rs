@@ -49,7 +49,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
         );
         output::write_text(&(head + &describe(&report)))?;
         for note in &chosen.notes {
-            eprintln!("note: {}", clean_text(note));
+            output::note!("note: {}", clean_text(note));
         }
     }
     if let Some(path) = &args.junit {

@@ -45,7 +45,7 @@ impl Viewer for RawEvents {
         match line {
             ReadLine::Event { raw, .. } => output::write(&format!("{raw}\n")),
             ReadLine::Damaged(d) => {
-                eprintln!("LOG DAMAGED at event {}: {}", d.seq, d.reason);
+                output::note!("LOG DAMAGED at event {}: {}", d.seq, d.reason);
                 Ok(Reader::There)
             }
             ReadLine::Restarted => Ok(Reader::There),

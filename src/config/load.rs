@@ -47,7 +47,15 @@ impl From<ConfigError> for CommandError {
                     .hint("`--config FILE` or NETSEC_CONFIG name one elsewhere.")
             }
             ConfigError::Unreadable { path, source } => {
-                CommandError::config(format!("{} cannot be read", path.display())).because(source)
+                let hint = match source.kind() {
+                    std::io::ErrorKind::PermissionDenied => {
+                        "Give the user who runs netsec the right to read it."
+                    }
+                    _ => "It must be a TOML file in UTF-8; `netsec init --data FILE` writes one.",
+                };
+                CommandError::config(format!("{} cannot be read", path.display()))
+                    .because(source)
+                    .hint(hint)
             }
             ConfigError::Invalid {
                 place,
@@ -100,7 +108,7 @@ pub fn parse(
         for (variable, value) in overrides {
             set(&mut table, &variable, &value);
             config = table.clone().try_into().map_err(|e: toml::de::Error| {
-                let message = e.message().to_owned();
+                let message = in_plain_words(e.message());
                 let suggestion = suggest(&message);
                 ConfigError::Invalid {
                     place: format!("environment variable {variable}"),
@@ -143,12 +151,27 @@ fn invalid(e: &toml::de::Error, text: &str, name: &str) -> ConfigError {
     let line = e
         .span()
         .map(|s| text[..s.start.min(text.len())].matches('\n').count() + 1);
-    let message = e.message().lines().next().unwrap_or_default().to_owned();
+    let message = in_plain_words(e.message().lines().next().unwrap_or_default());
     ConfigError::Invalid {
         place: line.map_or_else(|| name.to_owned(), |l| format!("{name}, line {l}")),
         suggestion: suggest(&message),
         message,
     }
+}
+
+/// serde names the types of the program; a reader of a TOML file knows whole numbers and lists.
+fn in_plain_words(message: &str) -> String {
+    let Some((before, expected)) = message.rsplit_once("expected ") else {
+        return message.to_owned();
+    };
+    let plain = match expected {
+        "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more",
+        "i32" | "i64" => "a whole number",
+        "f64" => "a number",
+        "a sequence" => "a list, `[\"a\", \"b\"]`",
+        other => other,
+    };
+    format!("{before}expected {plain}")
 }
 
 /// Finds the nearest expected key in serde's "unknown field `x`, expected one of `a`, `b`".

@@ -110,7 +110,17 @@ impl From<RunStoreError> for CommandError {
             RunStoreError::Ambiguous { .. } => {
                 CommandError::not_found(message).hint("Give more characters.")
             }
-            RunStoreError::File { source, .. } => CommandError::backend(message).because(source),
+            RunStoreError::File { source, .. } => {
+                let denied = source.kind() == io::ErrorKind::PermissionDenied;
+                let error = CommandError::backend(message).because(source);
+                if denied {
+                    error.hint(
+                        "Runs live beside config.toml; the user needs the right to that folder.",
+                    )
+                } else {
+                    error
+                }
+            }
             RunStoreError::Config(_) => CommandError::internal(message),
         }
     }

@@ -109,18 +109,50 @@ fn inferred(config: &SchemaConfig, table: &RawTable) -> Result<Schema, CommandEr
     if let Some(label) = label {
         let names: Vec<&str> = table.names.iter().map(|n| n.trim()).collect();
         if !names.iter().any(|n| n.eq_ignore_ascii_case(label.trim())) {
-            return Err(SchemaError::UnknownColumn {
-                setting: setting.to_owned(),
-                column: label.clone(),
-                schema: "of the file".to_owned(),
-                suggestion: nearest(label, names).map(str::to_owned),
-            }
-            .into());
+            let error = CommandError::config(format!(
+                "{setting} names the column `{label}`, which the data do not have; they have {}",
+                first_names(&names)
+            ));
+            return Err(match nearest(label, names) {
+                Some(near) => error.hint(format!("Did you mean `{near}`?")),
+                None => error.hint("Without a header line the columns are `column_1`, `column_2`, ..; `[source] header` and `delimiter` overrule what was detected."),
+            });
         }
     }
-    let schema = infer(table, "inferred", label.map(String::as_str)).schema;
+    let inferred = infer(table, "inferred", label.map(String::as_str));
+    let schema = inferred.schema;
     check_classes(&schema)?;
+    if schema.features().next().is_none() {
+        let mut error = CommandError::data(format!(
+            "the data have no column to learn from besides the label `{}`",
+            schema.target.column
+        ));
+        for note in inferred
+            .notes
+            .iter()
+            .filter(|n| n.contains("left out"))
+            .take(3)
+        {
+            error = error.hint(note.clone());
+        }
+        return Err(error.hint("Name another label, or add columns with values."));
+    }
     Ok(schema)
+}
+
+/// The first columns of a file, for a message.
+fn first_names(names: &[&str]) -> String {
+    const SHOWN: usize = 12;
+    let mut text = names
+        .iter()
+        .take(SHOWN)
+        .map(|n| format!("`{}`", crate::text::clean_to(n, 60)))
+        .collect::<Vec<_>>()
+        .join(", ");
+    if names.len() > SHOWN {
+        text.push_str(&format!(" and {} more", names.len() - SHOWN));
+    }
+    text
 }
 
 fn check_classes(schema: &Schema) -> Result<(), CommandError> {

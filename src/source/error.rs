@@ -124,10 +124,19 @@ impl From<SourceError> for CommandError {
         match e {
             SourceError::Cancelled => CommandError::cancelled(message),
             SourceError::Frame(e) => e.into(),
-            SourceError::Io { source, .. } => CommandError::data(message).because(source),
+            SourceError::Io { source, .. } => {
+                let denied = source.kind() == std::io::ErrorKind::PermissionDenied;
+                let error = CommandError::data(message).because(source);
+                if denied {
+                    error.hint("Give the user who runs netsec the right to read the file.")
+                } else {
+                    error
+                }
+            }
             SourceError::Write { source, .. } => CommandError::backend(message).because(source),
-            SourceError::NotFound(_) => CommandError::data(message)
-                .hint("Check `[source] path`; relative paths start at the folder of config.toml."),
+            SourceError::NotFound(_) => CommandError::data(message).hint(
+                "Check the path; relative ones in config.toml start at the folder it lies in.",
+            ),
             SourceError::Directory(_) => {
                 CommandError::data(message).hint("Name one file inside it.")
             }

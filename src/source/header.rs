@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::number;
+use crate::dataset::ROW_COLUMN;
 use crate::schema::{ColumnSpec, Role, Schema};
 
 /// How the names of a file were matched with the schema.
@@ -36,9 +37,10 @@ fn key(name: &str) -> String {
 }
 
 /// Makes names different: trimmed, blank ones numbered, repeated ones with `.1`, `.2` behind.
-/// Also returns the names that stood more than once.
+/// Also returns the names that stood more than once. The name of the row number counts as taken:
+/// a snapshot of a run that is read again brings its own, which is no value of the new file.
 pub(super) fn unique_names(names: &[String]) -> (Vec<String>, Vec<String>) {
-    let mut taken: HashSet<String> = HashSet::new();
+    let mut taken = HashSet::from([ROW_COLUMN.to_owned()]);
     let mut next: HashMap<String, usize> = HashMap::new();
     let mut repeated = Vec::new();
     let unique = names
@@ -273,6 +275,13 @@ mod tests {
         let (unique, repeated) = unique_names(&names(&[" a", "a ", "", "a.1", "a"]));
         assert_eq!(unique, ["a", "a.1", "column_3", "a.1.1", "a.2"]);
         assert_eq!(repeated, ["a", "a.1"]);
+    }
+
+    #[test]
+    fn the_name_of_the_row_number_is_taken() {
+        let (unique, repeated) = unique_names(&names(&["a", ROW_COLUMN]));
+        assert_eq!(unique, ["a", "__row.1"]);
+        assert_eq!(repeated, [ROW_COLUMN]);
     }
 
     #[test]

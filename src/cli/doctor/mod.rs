@@ -8,7 +8,7 @@ mod session;
 
 use serde::Serialize;
 
-use super::{Globals, print_json};
+use super::{Globals, output, print_json};
 use crate::error::{CommandError, ErrorKind};
 
 /// Arguments of `netsec doctor`.
@@ -85,9 +85,9 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
                 State::Warn => "WARN",
                 State::Fail => "FAIL",
             };
-            println!("{word:<5} {:<14} {}", f.check, crate::text::clean(&f.text));
+            output::say!("{word:<5} {:<14} {}", f.check, crate::text::clean(&f.text))?;
             if let Some(fix) = &f.fix {
-                println!("{:21}do: {}", "", crate::text::clean(fix));
+                output::say!("{:21}do: {}", "", crate::text::clean(fix))?;
             }
         }
     }

@@ -31,6 +31,7 @@ pub(super) fn check(globals: &Globals) -> Vec<Finding> {
         }
         Err(e) => findings.push(Finding::fail("config", &e)),
     }
+    findings.push(folder(&workspace));
     findings.push(champion(&workspace));
     findings.push(journal(&workspace));
     findings.push(runs(&workspace));
@@ -49,6 +50,14 @@ fn data(workspace: &Workspace, config: &Config) -> Finding {
     }
     match std::fs::metadata(&path) {
         Ok(meta) if meta.is_file() => {
+            if let Err(e) = std::fs::File::open(&path) {
+                return Finding::fail(
+                    "data",
+                    &CommandError::data(format!("{} cannot be read", path.display()))
+                        .because(e)
+                        .hint("Give the user who runs netsec the right to read the file."),
+                );
+            }
             let megabytes = meta.len() as f64 / 1e6;
             Finding::ok("data", format!("{} ({megabytes:.1} MB)", path.display()))
         }
@@ -59,9 +68,36 @@ fn data(workspace: &Workspace, config: &Config) -> Finding {
         ),
         Err(e) => Finding::fail(
             "data",
-            &CommandError::backend(format!("{} cannot be read", path.display()))
+            &CommandError::data(format!("{} cannot be read", path.display()))
                 .because(e)
                 .hint("Paths in config.toml start at the folder it lies in."),
+        ),
+    }
+}
+
+/// Whether runs can be written. Whoever only looks needs no right to, so it is a warning.
+fn folder(workspace: &Workspace) -> Finding {
+    let artifacts = workspace.artifacts();
+    let folder = if artifacts.is_dir() {
+        artifacts
+    } else {
+        workspace.root().to_owned()
+    };
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".").to_owned()
+    } else {
+        folder
+    };
+    match rustix::fs::access(&folder, rustix::fs::Access::WRITE_OK) {
+        Ok(()) => Finding::ok("folder", format!("{} can be written", folder.display())),
+        Err(e) => Finding::warn(
+            "folder",
+            format!(
+                "{} cannot be written: {}",
+                folder.display(),
+                std::io::Error::from(e)
+            ),
+            "Runs and decisions need the right to write there; looking does not.",
         ),
     }
 }

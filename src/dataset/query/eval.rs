@@ -57,7 +57,15 @@ pub fn resolve_column(frame: &Frame, wanted: &str) -> Result<String, QueryError>
         message: format!("there is no column `{text}`"),
         suggestion: Some(match near {
             Some(name) => format!("Did you mean `{name}`?"),
-            None => format!("The columns are {}.", listed(&names)),
+            None => {
+                // Names that begin like this are ours.
+                let theirs: Vec<String> = names
+                    .iter()
+                    .filter(|n| !n.starts_with("__"))
+                    .cloned()
+                    .collect();
+                format!("The columns are {}.", listed(&theirs))
+            }
         }),
         text: wanted.to_owned(),
     })

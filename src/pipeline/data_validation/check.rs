@@ -315,7 +315,12 @@ impl<'a> Table<'a> {
         };
         let mut results = Vec::new();
         let column = &self.schema.target.column;
-        let mut add = |text: String, observed: u64, limit: u64, rows: u64, examples: &[Example]| {
+        let mut add = |severity: Severity,
+                       text: String,
+                       observed: u64,
+                       limit: u64,
+                       rows: u64,
+                       examples: &[Example]| {
             results.push(
                 CheckResult::new(Rule::LabelClasses, severity, false, text)
                     .on(column)
@@ -330,15 +335,38 @@ impl<'a> Table<'a> {
                 }
                 None => "no row has a class".to_owned(),
             };
-            add(text, tally.present(), 2, self.rows.len() as u64, &[]);
+            add(
+                severity,
+                text,
+                tally.present(),
+                2,
+                self.rows.len() as u64,
+                &[],
+            );
         }
         for (failing, what) in [
             (&tally.missing, "no label"),
             (&tally.unknown, "a label that the target does not know"),
         ] {
             if failing.rows > 0 {
-                let text = format!("{} rows have {what}", failing.rows);
-                add(text, failing.rows, 0, failing.rows, &failing.examples);
+                let text = match failing.rows {
+                    1 => format!("1 row has {what}"),
+                    rows => format!("{rows} rows have {what}"),
+                };
+                // A run puts such rows into quarantine and goes on with the others, so they alone
+                // do not stop.
+                let severity = match severity {
+                    Severity::Stop => Severity::Warn,
+                    other => other,
+                };
+                add(
+                    severity,
+                    text,
+                    failing.rows,
+                    0,
+                    failing.rows,
+                    &failing.examples,
+                );
             }
         }
         results
