@@ -11,7 +11,7 @@ pub struct Args {
     /// Plan id, or a unique beginning of one.
     pub plan: String,
     /// Why; goes to the journal.
-    #[arg(long)]
+    #[arg(long, value_name = "TEXT")]
     pub reason: String,
 }
 

@@ -24,13 +24,13 @@ pub struct Args {
     #[arg(long)]
     pub filter: Option<String>,
     /// Column to sort by; a leading `-` sorts descending.
-    #[arg(long, allow_hyphen_values = true)]
+    #[arg(long, allow_hyphen_values = true, value_name = "COLUMN")]
     pub sort: Option<String>,
     /// Columns to show, separated by commas.
     #[arg(long, value_delimiter = ',')]
     pub columns: Vec<String>,
     /// Rows to show.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_name = "N")]
     pub limit: usize,
     /// Show a profile of each column instead of rows.
     #[arg(long)]

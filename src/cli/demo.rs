@@ -29,13 +29,13 @@ pub struct Args {
     #[arg(long)]
     pub headless: bool,
     /// Rows of the two batches together.
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, default_value_t = 20_000, value_name = "N")]
     pub rows: u64,
     /// Seed of the data and of training.
-    #[arg(long, default_value_t = 42)]
+    #[arg(long, default_value_t = 42, value_name = "S")]
     pub seed: u64,
     /// Folder to work in; made when missing.
-    #[arg(long, default_value = "netsec-demo")]
+    #[arg(long, default_value = "netsec-demo", value_name = "D")]
     pub dir: PathBuf,
 }
 

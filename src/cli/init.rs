@@ -18,19 +18,19 @@ pub struct Args {
     #[arg(long)]
     pub preset: Option<String>,
     /// The file to train on.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     pub data: Option<std::path::PathBuf>,
     /// A given test file.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     pub test: Option<std::path::PathBuf>,
     /// Row indices as JSON: {"train": [..], "test": [..]}, 0-based.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     pub split: Option<std::path::PathBuf>,
     /// The label column.
-    #[arg(long)]
+    #[arg(long, value_name = "COLUMN")]
     pub label: Option<String>,
     /// Folder to write config.toml into.
-    #[arg(long, default_value = ".")]
+    #[arg(long, default_value = ".", value_name = "DIR")]
     pub dir: std::path::PathBuf,
 }
 

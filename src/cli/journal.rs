@@ -16,7 +16,7 @@ pub struct Args {
     #[command(subcommand)]
     pub action: Option<Action>,
     /// What was in production at this time (RFC 3339, or YYYY-MM-DD for the end of that day).
-    #[arg(long)]
+    #[arg(long, value_name = "TIME")]
     pub as_of: Option<String>,
     /// One record a line.
     #[arg(long, global = true)]

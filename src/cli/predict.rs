@@ -27,7 +27,7 @@ pub struct Args {
     /// CSV, Parquet or NDJSON file.
     pub input: PathBuf,
     /// Where to write; the ending decides the format. Without it CSV goes to stdout.
-    #[arg(short, long)]
+    #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
 }
 

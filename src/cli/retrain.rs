@@ -15,10 +15,10 @@ pub struct Args {
     #[arg(long)]
     pub detach: bool,
     /// Run this stage and all after it even when unchanged.
-    #[arg(long)]
+    #[arg(long, value_name = "STAGE")]
     pub from: Option<crate::events::StageName>,
     /// A note that stays with the run.
-    #[arg(long)]
+    #[arg(long, value_name = "TEXT")]
     pub note: Option<String>,
     /// Print the `show` document at the end (with --detach: the run id).
     #[arg(long)]

@@ -13,7 +13,7 @@ pub struct Args {
     #[arg(id = "to-version", value_name = "VERSION")]
     pub version: Option<String>,
     /// Why; goes to the journal.
-    #[arg(long)]
+    #[arg(long, value_name = "TEXT")]
     pub reason: String,
 }
 

@@ -19,7 +19,7 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
     /// Write a JUnit report to this file.
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long, conflicts_with = "json", value_name = "FILE")]
     pub junit: Option<std::path::PathBuf>,
 }
 

@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use netsec::events::Outcome;
 use serde_json::Value;
@@ -478,4 +478,27 @@ fn the_dirty_files_of_the_collection() {
     let shown = place.trains(&["init", "--preset", "phishing", "--data", phishing]);
     assert_eq!(shown["data"]["rows"], 11_055);
     assert_eq!(shown["data"]["features"], 30);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let place = Place::new();
+    for args in [
+        &["drift", "flows.csv", "flows.csv"][..],
+        &["schema", "infer", "flows.csv"],
+        &["data", "flows.csv"],
+    ] {
+        let mut child = place
+            .project
+            .netsec(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Nobody reads from the beginning: whatever is written meets a closed pipe.
+        drop(child.stdout.take());
+        drop(child.stderr.take());
+        let status = child.wait().unwrap();
+        assert_eq!(status.code(), Some(0), "{args:?}");
+    }
 }
