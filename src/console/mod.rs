@@ -38,7 +38,7 @@ use std::time::Duration;
 
 use chrono::{Local, Offset, Utc};
 use crossterm::event::{Event, EventStream};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
@@ -281,7 +281,14 @@ impl Console {
             if self.model.quit {
                 return Ok(());
             }
-            next = self.keys.next().now_or_never();
+            // Not `self.keys.next().now_or_never()`: the stream keeps the first waker it is polled
+            // with, and one that does nothing would swallow the next key until something else
+            // wakes the loop.
+            next = match crossterm::event::poll(Duration::ZERO) {
+                Ok(true) => Some(Some(crossterm::event::read())),
+                Ok(false) => None,
+                Err(e) => Some(Some(Err(e))),
+            };
         }
         Ok(())
     }

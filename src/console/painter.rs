@@ -57,6 +57,7 @@ impl<W: FnMut(&[u8]) -> io::Result<()>> Painter<W> {
     ) -> io::Result<usize> {
         let mut next = Buffer::empty(self.shown.area);
         let cursor = view(&mut next);
+        untangle(&mut next);
         self.frame.clear();
         self.frame.extend_from_slice(BEGIN);
         if !self.blank {
@@ -84,6 +85,22 @@ impl<W: FnMut(&[u8]) -> io::Result<()>> Painter<W> {
         self.frame.extend_from_slice(END);
         (self.out)(&self.frame)?;
         Ok(self.frame.len())
+    }
+}
+
+/// Blanks wide characters of which something else has covered the second half, a dialog's border
+/// for example: a terminal cannot show half of one, and the difference would skip the other half.
+fn untangle(buffer: &mut Buffer) {
+    let width = buffer.area.width as usize;
+    for i in 0..buffer.content.len() {
+        let symbol = buffer.content[i].symbol();
+        if symbol.len() < 2 || symbol.width() < 2 {
+            continue;
+        }
+        let last = (i + 1).is_multiple_of(width);
+        if last || buffer.content[i + 1].symbol() != " " {
+            buffer.content[i].set_symbol(" ");
+        }
     }
 }
 
@@ -194,6 +211,16 @@ mod tests {
         assert!(painter.paint(text).unwrap() > 0);
     }
 
+    #[test]
+    fn half_a_wide_character_is_blank() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 6, 1));
+        buffer.set_string(0, 0, "日本", Style::new());
+        buffer.set_string(3, 0, "│", Style::new());
+        untangle(&mut buffer);
+        let row: Vec<&str> = buffer.content.iter().map(|c| c.symbol()).collect();
+        assert_eq!(row, ["日", " ", " ", "│", " ", " "]);
+    }
+
     proptest! {
         /// A terminal fed with the frames shows the buffer, whatever was shown before.
         #[test]
@@ -217,6 +244,7 @@ mod tests {
                             b.set_stringn(*x, *y, text, 20 - *x as usize, style);
                         }
                         last = b.clone();
+                        untangle(&mut last);
                         None
                     }).unwrap();
                 }

@@ -261,6 +261,25 @@ fn keys_drive_it_and_quit_restores_everything() {
 }
 
 #[test]
+fn every_key_is_answered_without_waiting_for_anything_else() {
+    let dir = project();
+    let mut session = Session::start(dir.path(), "sh", AROUND);
+    session.wait_text("[1 Home]");
+    // A key that only the next wake-up of the loop brings to the screen takes up to two seconds:
+    // that many would end the patience of the whole walk.
+    let begun = Instant::now();
+    for _ in 0..30 {
+        for (key, tab) in [("2", "[2 Train]"), ("3", "[3 Approve]"), ("1", "[1 Home]")] {
+            session.keys(key);
+            session.wait_text(tab);
+        }
+    }
+    assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
+    session.keys("q");
+    session.wait_text("the-end");
+}
+
+#[test]
 fn a_termination_signal_restores_everything() {
     let dir = project();
     let session = Session::start(dir.path(), "sh", AROUND);

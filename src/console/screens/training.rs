@@ -212,10 +212,10 @@ fn run_lines(model: &Model, open: &OpenRun, bar: usize) -> Vec<Line> {
     }
     if let Some((command, by)) = state.controls.last() {
         let word = match command {
-            ControlCommand::StopAfterRound => "asked to stop after the round",
-            ControlCommand::Cancel => "asked to cancel",
+            ControlCommand::StopAfterRound => "stop",
+            ControlCommand::Cancel => "cancel",
         };
-        lines.push(("", format!("{word} by {}", by.name), Tone::Warn));
+        lines.push(("asked", format!("{word} by {}", by.name), Tone::Warn));
     }
     lines
 }
