@@ -55,6 +55,8 @@ const BENIGN: [&str; 14] = [
 const MAX_CATEGORIES: usize = 256;
 /// Rows from which "every value is different" means something.
 const MIN_ROWS_FOR_IDS: usize = 20;
+/// A column is still one of numbers when at most one value in so many is none.
+const STRAYS_ONE_IN: usize = 100;
 
 /// A proposed schema and the guesses behind it.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +99,14 @@ pub fn infer(table: &RawTable, name: &str, label: Option<&str>) -> Inferred {
             notes.push(format!(
                 "`{}` is left out of the features: {reason}.",
                 header.trim()
+            ));
+        } else if let Some((strays, example)) = &facts.strays {
+            notes.push(format!(
+                "`{}` is read as numbers; rows in which it holds anything else, such as `{}`, \
+                 cannot be used ({strays} of {}).",
+                header.trim(),
+                crate::text::clean_to(example, 40),
+                facts.values
             ));
         }
         columns.push(column);
@@ -326,11 +336,14 @@ struct Facts {
     addresses: bool,
     times: bool,
     counter: bool,
+    /// Values of a number column that are none: how many, and the first.
+    strays: Option<(usize, String)>,
 }
 
 impl Facts {
     fn of(cells: &[Option<String>], null_texts: &[String]) -> Self {
-        let mut numbers = Some(Vec::new());
+        let mut numbers = Vec::new();
+        let (mut others, mut example) = (0, None);
         let mut whole = true;
         let mut distinct: BTreeSet<&str> = BTreeSet::new();
         let mut values = 0;
@@ -342,32 +355,40 @@ impl Facts {
             }
             addresses = addresses && is_address(cell);
             times = times && is_time(cell);
-            match (&mut numbers, cell.parse::<f64>()) {
-                (Some(list), Ok(number)) => {
+            match cell.parse::<f64>() {
+                Ok(number) => {
                     whole = whole && !cell.contains(['.', 'e', 'E']) && number.is_finite();
-                    list.push(number);
+                    numbers.push(number);
                 }
-                _ => numbers = None,
+                Err(_) => {
+                    others += 1;
+                    example = example.or(Some(cell));
+                }
             }
         }
-        let kind = match &numbers {
-            Some(list) if !list.is_empty() => {
-                if whole {
-                    ColumnKind::Integer
-                } else {
-                    ColumnKind::Real
-                }
-            }
-            // A column without any value: nothing speaks against a number.
-            _ if values == 0 => ColumnKind::Real,
-            _ if distinct.len() <= MAX_CATEGORIES
-                && (distinct.len() <= 20 || distinct.len() * 2 <= values) =>
-            {
-                ColumnKind::Category
-            }
-            _ => ColumnKind::Text,
+        let number_kind = if whole {
+            ColumnKind::Integer
+        } else {
+            ColumnKind::Real
         };
-        let counter = kind == ColumnKind::Integer && numbers.is_some_and(|n| is_counter(&n));
+        let mut strays = None;
+        let kind = if values == 0 {
+            // A column without any value: nothing speaks against a number.
+            ColumnKind::Real
+        } else if others == 0 {
+            number_kind
+        } else if distinct.len() <= MAX_CATEGORIES
+            && (distinct.len() <= 20 || distinct.len() * 2 <= values)
+        {
+            ColumnKind::Category
+        } else if others * STRAYS_ONE_IN <= values {
+            // As text it would be no feature at all: rather lose a few rows than the column.
+            strays = example.map(|text| (others, text.to_owned()));
+            number_kind
+        } else {
+            ColumnKind::Text
+        };
+        let counter = kind == ColumnKind::Integer && is_counter(&numbers);
         Facts {
             kind,
             values,
@@ -375,6 +396,7 @@ impl Facts {
             addresses: addresses && values > 0,
             times: times && values > 0,
             counter,
+            strays,
         }
     }
 }
@@ -617,5 +639,33 @@ mod tests {
     fn an_empty_table_does_not_fail() {
         let inferred = infer(&RawTable::default(), "t", None);
         assert!(inferred.schema.columns.is_empty());
+    }
+
+    #[test]
+    fn a_few_values_that_are_no_numbers_do_not_cost_the_column() {
+        let with = |strays: usize| {
+            let values = cells(600, |i| {
+                if i < strays {
+                    "oops".into()
+                } else {
+                    format!("{i}.5")
+                }
+            });
+            let label = cells(600, |i| (i % 2).to_string());
+            infer(&table(&[("x", values), ("label", label)]), "t", None)
+        };
+        let few = with(6);
+        assert_eq!(few.schema.columns[0].kind, ColumnKind::Real);
+        assert_eq!(few.schema.columns[0].role, Role::Feature);
+        assert!(
+            few.notes
+                .iter()
+                .any(|n| n.contains("`x` is read as numbers") && n.contains("(6 of 600)")),
+            "{:?}",
+            few.notes
+        );
+        let many = with(7);
+        assert_eq!(many.schema.columns[0].kind, ColumnKind::Text);
+        assert_eq!(many.schema.columns[0].role, Role::Ignored);
     }
 }

@@ -261,12 +261,27 @@ fn garbage_lines_go_to_quarantine() {
     lines[9].truncate(20);
     lines[20] = "[1, 2]".to_owned();
     lines[30] = "{\"duration\": 3}".to_owned();
+    lines[40] = lines[40].replacen("\"duration\":", "\"duration\":\"?\",\"was\":", 1);
+    lines[41] = lines[41].replacen("\"duration\":", "\"duration\":{\"a\":1},\"was\":", 1);
     place.file("rows.ndjson", lines.join("\n"));
     let shown = place.trains(&["init", "--data", "rows.ndjson"]);
-    assert_eq!(shown["data"]["quarantined"], 4);
+    // `?` is a value that is missing, an object in a cell is none.
+    assert_eq!(shown["data"]["quarantined"], 5);
     // What a run puts aside stops no check either.
     let validated = place.json(&["validate", "rows.ndjson", "--json"]);
     assert_eq!(validated["verdict"], "warn");
+}
+
+#[test]
+fn a_text_among_numbers_costs_its_row_and_not_its_column() {
+    let place = Place::new();
+    let mut lines: Vec<String> = place.rows.lines().map(str::to_owned).collect();
+    let rest = lines[7].split_once(',').unwrap().1;
+    lines[7] = format!("oops,{rest}");
+    place.file("rows.csv", lines.join("\n"));
+    let shown = place.trains(&["init", "--data", "rows.csv"]);
+    assert_eq!(shown["data"]["quarantined"], 1);
+    assert_eq!(shown["data"]["features"], 4);
 }
 
 #[test]
