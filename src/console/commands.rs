@@ -82,7 +82,10 @@ pub enum Risk {
 
 /// Every command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // Each is documented by its row in `COMMANDS`, which is what people read.
+#[expect(
+    missing_docs,
+    reason = "each is documented by its row in `COMMANDS`, which is what people read"
+)]
 pub enum Command {
     Quit,
     Help,

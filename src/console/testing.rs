@@ -537,7 +537,7 @@ pub fn feed(model: &mut Model, events: &[Envelope], alive: bool) {
     let lines = events
         .iter()
         .map(|e| ReadLine::Event {
-            envelope: e.clone(),
+            envelope: Box::new(e.clone()),
             raw: String::new(),
         })
         .collect();

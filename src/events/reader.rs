@@ -31,7 +31,7 @@ pub enum ReadLine {
     /// An event.
     Event {
         /// The event.
-        envelope: Envelope,
+        envelope: Box<Envelope>,
         /// The line as it stands in the file, without its line feed.
         raw: String,
     },
@@ -150,7 +150,7 @@ impl LogReader {
                 }
                 self.next_seq = envelope.seq.saturating_add(1);
                 found.push(ReadLine::Event {
-                    envelope,
+                    envelope: Box::new(envelope),
                     // A line that parsed as JSON is UTF-8.
                     raw: String::from_utf8_lossy(line).into_owned(),
                 });

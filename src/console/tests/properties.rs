@@ -116,7 +116,7 @@ proptest! {
         feed(&mut live, &events[..cut], true);
         feed(&mut live, &events[cut..], false);
         let generation = replayed.open.as_ref().unwrap().generation;
-        let lines = events.iter().map(|e| ReadLine::Event { envelope: e.clone(), raw: String::new() }).collect();
+        let lines = events.iter().map(|e| ReadLine::Event { envelope: Box::new(e.clone()), raw: String::new() }).collect();
         update(&mut replayed, Message::RunEvents { generation, lines, alive: false, created_at: None }, start());
         for model in [&mut live, &mut replayed] {
             model.said = None;

@@ -33,7 +33,7 @@ fn noisy(rows: usize, features: usize, seed: u64) -> (Matrix, Labels) {
     let codes = (0..rows)
         .map(|row| {
             let sum = columns[0][row] + columns[1][row] + columns[2][row] / 25.0;
-            if next() % 10 == 0 {
+            if next().is_multiple_of(10) {
                 (next() % 3) as u32
             } else {
                 (sum as u32).min(2)
@@ -264,7 +264,12 @@ fn a_weight_of_two_is_a_row_twice_and_zero_is_none() {
 fn class_weights_pull_a_forest_towards_the_rare_class() {
     let mut next = stream(5);
     let x = from_columns(vec![(0..2000).map(|_| (next() % 20) as f32).collect()]);
-    let y = labels((0..2000).map(|_| u32::from(next() % 20 == 0)).collect(), 2);
+    let y = labels(
+        (0..2000)
+            .map(|_| u32::from(next().is_multiple_of(20)))
+            .collect(),
+        2,
+    );
     let mean_share = |bootstrap: bool, classes: Option<Vec<f32>>| {
         let params = RandomForestParams {
             trees: 10,

@@ -181,6 +181,10 @@ impl Tree {
                 for (at, base) in at.iter_mut().zip(base) {
                     let node = self.nodes[*at as usize];
                     let value = values.data[base + node.feature as usize * values.feature_stride];
+                    #[expect(
+                        clippy::neg_cmp_op_on_partial_ord,
+                        reason = "a value that is not a number goes right, which `>` would not do"
+                    )]
                     let right = !(value <= node.threshold);
                     *at = node.left + (u32::from(right) & node.step);
                     moving |= node.step;
@@ -227,7 +231,7 @@ impl Tree {
         if [file.threshold.len(), file.left.len(), file.right.len()] != [n; 3] {
             return Err("the arrays of a tree differ in length".into());
         }
-        if classes == 0 || file.value.len() % classes != 0 {
+        if classes == 0 || !file.value.len().is_multiple_of(classes) {
             return Err("`value` of a tree is not a table with one column a class".into());
         }
         for row in file.value.chunks_exact(classes) {

@@ -141,7 +141,7 @@ mod tests {
                     return false;
                 }
             } else {
-                if tag.matches('"').count() % 2 != 0 {
+                if !tag.matches('"').count().is_multiple_of(2) {
                     return false;
                 }
                 if !tag.ends_with('/') {
