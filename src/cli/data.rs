@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::table::{Align, TextTable, clean_text, count, number};
+use super::table::{Align, TextTable, number};
 use super::{Globals, data_files, output};
 use crate::dataset::query::resolve_column;
 use crate::dataset::{Browse, Frame, QueryError, ROW_COLUMN, TableProfile, number_text, profile};
@@ -14,6 +14,7 @@ use crate::pipeline::data_ingestion::{load_test, load_train};
 use crate::runs::RunStore;
 use crate::schema;
 use crate::source::load_table;
+use crate::text::{clean, count};
 
 /// Arguments of `netsec data`.
 #[derive(Debug, clap::Args)]
@@ -45,7 +46,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     let browse = Browse::parse(args.filter.as_deref(), args.sort.as_deref(), &args.columns)?;
     let opened = open(&args.what, globals)?;
     for warning in &opened.warnings {
-        output::note!("note: {}", clean_text(warning));
+        output::note!("note: {}", clean(warning));
     }
     let frame = &opened.frame;
     if let Some(sort) = &browse.sort
@@ -230,7 +231,7 @@ fn rows_text(
     }
     Ok(format!(
         "{}\n{}{} of {} rows match, {} shown\n",
-        clean_text(source),
+        clean(source),
         table.render(),
         count(rows.len() as u64),
         count(frame.rows() as u64),
@@ -282,7 +283,7 @@ fn profile_text(source: &str, all: usize, profile: &TableProfile) -> String {
     }
     format!(
         "{}\n{}{} of {} rows, {} columns\n",
-        clean_text(source),
+        clean(source),
         table.render(),
         count(profile.rows),
         count(all as u64),

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::table::{clean_text, count};
 use super::{Globals, data_files, output};
 use crate::config::{Config, SplitKind, template};
 use crate::error::CommandError;
 use crate::files::write_atomic;
 use crate::schema::{self, ClassMapping, Role, Schema};
 use crate::source::{ReadOptions, load_table};
+use crate::text::{clean, count};
 use crate::workspace::Workspace;
 
 /// Arguments of `netsec init`.
@@ -65,9 +65,9 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     }
     let mut report = String::new();
     for line in &found {
-        report.push_str(&format!("{}\n", clean_text(line)));
+        report.push_str(&format!("{}\n", clean(line)));
     }
-    let path_text = clean_text(&path.display().to_string());
+    let path_text = clean(&path.display().to_string());
     report.push_str(&if already {
         format!("{path_text} says all this already.\n")
     } else {
@@ -87,7 +87,7 @@ fn next(args: &Args, path: &str) -> String {
     match &args.data {
         Some(data) => format!(
             "Next: `netsec{option} validate {}` checks the data, `netsec{option} retrain` trains.\n",
-            clean_text(&data.display().to_string())
+            clean(&data.display().to_string())
         ),
         None => {
             format!("Next: set `[source] path` in {path}, then `netsec{option} retrain` trains.\n")

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
-use super::{Globals, output, print_json};
+use super::{Globals, output};
 use crate::approval::{Journal, JournalRecord};
 use crate::error::CommandError;
 use crate::storage::load_champion;
@@ -47,7 +47,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
             let time = parse_time(time)?;
             let record = Journal::in_production_at(&records, time);
             if args.json {
-                return print_json(&record);
+                return output::write_json_line(&record);
             }
             match record {
                 Some(r) => print_record(r)?,
@@ -61,7 +61,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
             }
             for record in &records {
                 if args.json {
-                    print_json(record)?;
+                    output::write_json_line(record)?;
                 } else {
                     print_record(record)?;
                 }
@@ -131,7 +131,7 @@ fn verify(
     let report = Journal::report(records);
     let champion = champion.map(|c| c.version);
     if json {
-        return print_json(&Verified {
+        return output::write_json_line(&Verified {
             ok: true,
             records: report.records,
             head: report.head,

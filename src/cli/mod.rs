@@ -230,14 +230,6 @@ pub fn describe(e: &CommandError) -> String {
     text
 }
 
-/// Prints a value as one line of JSON on stdout.
-fn print_json<T: serde::Serialize>(value: &T) -> Result<(), CommandError> {
-    let text = serde_json::to_string(value)
-        .map_err(|e| CommandError::internal("a result could not be written as JSON").because(e))?;
-    output::say!("{text}")?;
-    Ok(())
-}
-
 /// Prints what came of a decision.
 fn print_receipt(receipt: &crate::pipeline::model_pusher::Receipt) -> Result<(), CommandError> {
     for line in &receipt.lines {

@@ -31,8 +31,15 @@ pub(super) fn write_json<T: Serialize>(document: &T) -> Result<(), CommandError>
     let mut text = serde_json::to_string_pretty(document)
         .map_err(|e| CommandError::internal("the document cannot be written").because(e))?;
     text.push('\n');
-    write(&text)?;
-    Ok(())
+    write_text(&text)
+}
+
+/// Writes a value as one line of JSON to stdout: a record of a stream.
+pub(super) fn write_json_line<T: Serialize>(value: &T) -> Result<(), CommandError> {
+    let mut text = serde_json::to_string(value)
+        .map_err(|e| CommandError::internal("the record cannot be written").because(e))?;
+    text.push('\n');
+    write_text(&text)
 }
 
 /// Writes a line for people to stderr. A stderr that nobody reads any more stops no command, where

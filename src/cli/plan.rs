@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Globals, output, print_json};
+use super::{Globals, output};
 use crate::approval::Journal;
 use crate::error::CommandError;
 use crate::pipeline::model_pusher::{PlanStatus, PushPlan, plan_of_run, plan_status};
@@ -41,7 +41,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     let status = plan_status(&workspace, &plan, &Journal::read(&workspace)?)?;
     let needed = config.approval.approvals;
     if args.json {
-        return print_json(&Document {
+        return output::write_json(&Document {
             plan: &plan,
             status: &status,
             approvals_needed: needed,

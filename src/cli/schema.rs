@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use super::table::{Align, TextTable, clean_text};
+use super::table::{Align, TextTable};
 use super::{Globals, data_files, output};
 use crate::error::CommandError;
 use crate::schema::{self, Schema};
 use crate::source::ReadOptions;
+use crate::text::clean;
 
 /// Arguments of `netsec schema`.
 #[derive(Debug, clap::Args)]
@@ -76,7 +77,7 @@ fn infer(
     }
     let inferred = schema::infer(&table, &data_files::file_name(file), label);
     for note in &inferred.notes {
-        output::note!("note: {}", clean_text(note));
+        output::note!("note: {}", clean(note));
     }
     if !json {
         output::note!("note: save it with `> schema.json`; `[schema] file` then names it.");
@@ -113,18 +114,14 @@ fn diff(a: &str, b: &str, json: bool) -> Result<(), CommandError> {
     let mut text = String::new();
     for (sign, columns) in [("-", &difference.removed), ("+", &difference.added)] {
         for column in columns {
-            text.push_str(&format!("{sign} {}\n", clean_text(column)));
+            text.push_str(&format!("{sign} {}\n", clean(column)));
         }
     }
     if difference.reordered {
         text.push_str("The shared columns stand in another order.\n");
     }
     if let Some([before, after]) = &difference.target {
-        text.push_str(&format!(
-            "target: {} -> {}\n",
-            clean_text(before),
-            clean_text(after)
-        ));
+        text.push_str(&format!("target: {} -> {}\n", clean(before), clean(after)));
     }
     if !difference.changed.is_empty() {
         let mut table = TextTable::new([

@@ -1,10 +1,12 @@
-//! Tables for people on stdout, and the cleaning of text that came from data.
+//! Tables for people on stdout.
 //!
 //! Column widths are measured in terminal cells, not bytes. Text from files is never trusted: an
 //! escape sequence in a label must not move the cursor, and a reversing mark must not turn a word
 //! around.
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
+
+use crate::text::{clean, clean_to, count};
 
 /// Which side a column is flushed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,62 +15,6 @@ pub enum Align {
     Left,
     /// Numbers.
     Right,
-}
-
-/// Removes what a terminal would act on: control characters, marks that change the direction of
-/// writing, characters without width. Line ends and tabs become a blank.
-pub fn clean_text(text: &str) -> String {
-    text.chars()
-        .filter_map(|c| match c {
-            '\n' | '\t' | '\r' => Some(' '),
-            c if c.is_control() => None,
-            // Direction marks, embeddings, overrides and isolates.
-            '\u{200e}'
-            | '\u{200f}'
-            | '\u{061c}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => None,
-            // Zero-width characters, the byte order mark, tags, interlinear marks, fillers.
-            '\u{200b}'..='\u{200d}'
-            | '\u{2060}'..='\u{2065}'
-            | '\u{feff}'
-            | '\u{00ad}'
-            | '\u{034f}'
-            | '\u{115f}'
-            | '\u{1160}'
-            | '\u{17b4}'
-            | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}'
-            | '\u{3164}'
-            | '\u{ffa0}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e0fff}' => None,
-            // Line and paragraph separators.
-            '\u{2028}' | '\u{2029}' => Some(' '),
-            c => Some(c),
-        })
-        .collect()
-}
-
-/// Cleans a text and shortens it to `width` cells, with `..` where something was cut.
-pub fn fit(text: &str, width: usize) -> String {
-    let text = clean_text(text);
-    if text.width() <= width {
-        return text;
-    }
-    let room = width.saturating_sub(2);
-    let mut used = 0;
-    let mut out = String::new();
-    for c in text.chars() {
-        let w = c.width().unwrap_or(0);
-        if used + w > room {
-            break;
-        }
-        used += w;
-        out.push(c);
-    }
-    out.push_str(&".."[..width.min(2)]);
-    out
 }
 
 /// A table that is built row by row and printed once.
@@ -85,7 +31,7 @@ impl TextTable {
         Self {
             headers: headers
                 .into_iter()
-                .map(|(h, a)| (clean_text(h.as_ref()), a))
+                .map(|(h, a)| (clean(h.as_ref()), a))
                 .collect(),
             rows: Vec::new(),
             widest_cell: 40,
@@ -102,7 +48,7 @@ impl TextTable {
         let mut row: Vec<String> = cells
             .into_iter()
             .take(self.headers.len())
-            .map(|c| fit(c.as_ref(), self.widest_cell))
+            .map(|c| clean_to(c.as_ref(), self.widest_cell))
             .collect();
         row.resize(self.headers.len(), String::new());
         self.rows.push(row);
@@ -116,7 +62,7 @@ impl TextTable {
         let headers: Vec<String> = self
             .headers
             .iter()
-            .map(|(h, _)| fit(h, self.widest_cell))
+            .map(|(h, _)| clean_to(h, self.widest_cell))
             .collect();
         let widths: Vec<usize> = (0..headers.len())
             .map(|i| {
@@ -164,7 +110,8 @@ pub fn number(value: f64) -> String {
         return if value > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
     if value == value.trunc() && value.abs() < 1e15 {
-        return whole(value);
+        let sign = if value < 0.0 { "-" } else { "" };
+        return format!("{sign}{}", count(value.abs() as u64));
     }
     let size = value.abs();
     if !(1e-4..1e9).contains(&size) {
@@ -179,26 +126,6 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// A count with thousands separated by commas.
-pub fn count(value: u64) -> String {
-    whole(value as f64)
-}
-
-fn whole(value: f64) -> String {
-    let digits = format!("{:.0}", value.abs());
-    let mut out = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    if value < 0.0 && digits != "0" {
-        out.insert(0, '-');
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,17 +137,6 @@ mod tests {
         t.row(["ab", "7"]);
         t.row(["日本", "1,234"]);
         assert_eq!(t.render(), "name   rows\nab        7\n日本  1,234\n");
-    }
-
-    #[test]
-    fn hostile_text_is_cleaned() {
-        assert_eq!(
-            clean_text("a\u{1b}[2Jb\u{202e}c\u{200b}d\ne\u{7f}\u{9b}"),
-            "a[2Jbcd e"
-        );
-        assert_eq!(fit("abcdefgh", 5), "abc..");
-        assert_eq!(fit("日本語", 5), "日..");
-        assert_eq!(fit("abc", 1), ".");
     }
 
     #[test]
@@ -238,7 +154,6 @@ mod tests {
         ] {
             assert_eq!(number(value), text);
         }
-        assert_eq!(count(125_973), "125,973");
     }
 
     proptest! {
@@ -247,7 +162,7 @@ mod tests {
             let mut t = TextTable::new([("a", Align::Left), ("b", Align::Right)]).widest_cell(width);
             for cell in &cells {
                 t.row([cell.as_str(), "x"]);
-                prop_assert!(fit(cell, width).width() <= width);
+                prop_assert!(clean_to(cell, width).width() <= width);
             }
             let text = t.render();
             prop_assert_eq!(text.lines().count(), cells.len() + 1);

@@ -1,11 +1,12 @@
 //! `netsec validate`: run all checks over a file.
 
-use super::table::{Align, TextTable, clean_text, count};
+use super::table::{Align, TextTable};
 use super::{Globals, data_files, output};
 use crate::error::CommandError;
 use crate::events::CheckVerdict;
 use crate::files::write_atomic;
 use crate::pipeline::data_validation::{ValidationReport, check_file, junit_xml, refusal};
+use crate::text::{clean, count};
 
 /// Arguments of `netsec validate`.
 #[derive(Debug, clap::Args)]
@@ -41,15 +42,15 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     } else {
         let head = format!(
             "{}: {}, {} rows, {} columns; schema: {}\n",
-            clean_text(&args.file.display().to_string()),
-            clean_text(&detected.summary()),
+            clean(&args.file.display().to_string()),
+            clean(&detected.summary()),
             count(report.rows),
             report.columns,
-            clean_text(&chosen.origin)
+            clean(&chosen.origin)
         );
         output::write_text(&(head + &describe(&report)))?;
         for note in &chosen.notes {
-            output::note!("note: {}", clean_text(note));
+            output::note!("note: {}", clean(note));
         }
     }
     if let Some(path) = &args.junit {

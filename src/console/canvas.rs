@@ -1,9 +1,9 @@
-//! A clipped piece of the screen to draw on. All text goes through [`super::text::fit`] here, and
+//! A clipped piece of the screen to draw on. All text goes through [`crate::text::fit`] here, and
 //! nothing can be drawn outside, so no size and no content can break a frame.
 
 use super::glyphs::Glyphs;
-use super::text;
 use super::theme::{Theme, Tone};
+use crate::text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 

@@ -1,6 +1,6 @@
 //! The glyph sets: braille, block elements, ASCII. Chosen here and nowhere else.
 
-use super::text::Marks;
+use crate::text::Marks;
 
 /// The set in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

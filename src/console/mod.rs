@@ -21,7 +21,6 @@ pub mod model;
 pub mod painter;
 pub mod screens;
 pub mod terminal;
-pub mod text;
 pub mod theme;
 pub mod update;
 pub mod widgets;

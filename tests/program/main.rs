@@ -5,6 +5,7 @@ mod bad_input;
 mod console_pty;
 mod demo;
 mod harness;
+mod layers;
 mod retrain;
 mod survival;
 mod watching;

@@ -8,7 +8,7 @@ mod session;
 
 use serde::Serialize;
 
-use super::{Globals, output, print_json};
+use super::{Globals, output};
 use crate::error::{CommandError, ErrorKind};
 
 /// Arguments of `netsec doctor`.
@@ -77,7 +77,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
         .find(|f| f.state == State::Fail)
         .map(|f| f.kind);
     if args.json {
-        print_json(&findings)?;
+        output::write_json(&findings)?;
     } else {
         for f in &findings {
             let word = match f.state {

@@ -6,12 +6,12 @@ use crate::console::commands::Command;
 use crate::console::jobs::Job;
 use crate::console::keymap::Chord;
 use crate::console::model::Model;
-use crate::console::text;
 use crate::console::theme::Tone;
 use crate::console::widgets::TextField;
 use crate::console::widgets::button;
 use crate::events::ControlCommand;
 use crate::runs::RunId;
+use crate::text;
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq)]

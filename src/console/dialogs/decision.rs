@@ -7,10 +7,10 @@ use crate::console::commands::Command;
 use crate::console::jobs::Job;
 use crate::console::keymap::Chord;
 use crate::console::model::{Availability, Model, PlanRow};
-use crate::console::text;
 use crate::console::theme::Tone;
 use crate::console::widgets::{TextField, button};
 use crate::events::GateVerdict;
+use crate::text;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Focus {

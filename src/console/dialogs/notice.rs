@@ -3,9 +3,9 @@
 use super::Reply;
 use crate::console::canvas::Canvas;
 use crate::console::commands::Command;
-use crate::console::text;
 use crate::console::theme::Tone;
 use crate::error::ErrorReport;
+use crate::text;
 
 /// A title and lines.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,10 +5,10 @@ use crate::console::canvas::Canvas;
 use crate::console::commands::Command;
 use crate::console::layout::Room;
 use crate::console::model::{Model, PlanRow};
-use crate::console::text;
 use crate::console::theme::Tone;
 use crate::console::widgets::{Column, Table};
 use crate::events::GateVerdict;
+use crate::text;
 
 /// Draws the screen.
 pub fn view(model: &Model, canvas: &mut Canvas<'_>, room: Room) {

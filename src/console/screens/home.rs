@@ -1,6 +1,6 @@
 //! Home: is anything waiting for me, what is running and how far, is the machinery healthy.
 
-use super::{bytes, count, figure, outcome_word, stage_word, standing, took, training_share};
+use super::{bytes, figure, outcome_word, stage_word, standing, took, training_share};
 use crate::console::canvas::Canvas;
 use crate::console::layout::Room;
 use crate::console::model::{ChampionLine, Model, Need, OpenRun};
@@ -8,6 +8,7 @@ use crate::console::theme::Tone;
 use crate::console::widgets::{Column, Table, gauge};
 use crate::events::{DriftVerdict, GateVerdict, RunState, StageName, StageState, StageStatus};
 use crate::runs::RunId;
+use crate::text::count;
 
 /// Rows the cursor moves over: what needs me, then the runs.
 pub fn rows(model: &Model) -> usize {

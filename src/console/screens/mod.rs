@@ -9,10 +9,10 @@ use super::commands::{COMMANDS, Command, Scope, Screen};
 use super::dialogs::Dialog;
 use super::layout::{self, Room};
 use super::model::{Availability, ChampionLine, Model, OpenRun};
-use super::text;
 use super::theme::Tone;
 use crate::events::{FitPhase, Outcome, RunState, StageName, StageStatus};
 use crate::runs::RunId;
+use crate::text;
 
 pub use home::rows as home_rows;
 
@@ -342,19 +342,6 @@ pub fn took(seconds: f64) -> String {
     }
 }
 
-/// A count with commas: `1,398,114`.
-pub fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
-}
-
 /// Bytes as `3.1 GB`.
 pub fn bytes(n: u64) -> String {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
@@ -382,8 +369,6 @@ mod tests {
 
     #[test]
     fn figures_for_people() {
-        assert_eq!(count(1_398_114), "1,398,114");
-        assert_eq!(count(999), "999");
         assert_eq!(took(0.42), "0.4 s");
         assert_eq!(took(41.2), "0:41");
         assert_eq!(took(3723.0), "1:02:03");

@@ -227,7 +227,11 @@ fn run(model: &Model, open: &OpenRun, canvas: &mut Canvas<'_>, room: Room) {
     let mut lines = run_lines(model, open, bar);
     if state.train_rows > 0 {
         for (name, rows) in [("train", state.train_rows), ("test", state.test_rows)] {
-            lines.push((name, format!("{} rows", super::count(rows)), Tone::Plain));
+            lines.push((
+                name,
+                format!("{} rows", crate::text::count(rows)),
+                Tone::Plain,
+            ));
         }
     }
     let h = canvas.height();
@@ -273,7 +277,7 @@ fn run(model: &Model, open: &OpenRun, canvas: &mut Canvas<'_>, room: Room) {
             .rule(0, "Warnings", &state.warnings.len().to_string());
         y += 1;
         for (_, text) in state.warnings.iter().rev() {
-            for line in crate::console::text::wrap(text, w as usize - 2, canvas.glyphs.marks()) {
+            for line in crate::text::wrap(text, w as usize - 2, canvas.glyphs.marks()) {
                 if y >= h {
                     return;
                 }

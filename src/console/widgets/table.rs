@@ -93,7 +93,7 @@ impl Table<'_> {
                 return;
             }
             if column.right {
-                let clean = crate::console::text::fit(text, width as usize, canvas.glyphs.marks());
+                let clean = crate::text::fit(text, width as usize, canvas.glyphs.marks());
                 let end = x + column.width.min(width);
                 canvas.put_right(end, y, &clean, tone);
             } else {

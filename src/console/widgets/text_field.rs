@@ -4,8 +4,8 @@ use crossterm::event::KeyCode;
 
 use crate::console::canvas::Canvas;
 use crate::console::keymap::Chord;
-use crate::console::text;
 use crate::console::theme::Tone;
+use crate::text;
 
 /// The field: its text and the place of the cursor, in characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

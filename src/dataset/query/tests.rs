@@ -111,6 +111,26 @@ fn deep_nesting_is_an_error() {
     assert!(Filter::parse(&text).is_err());
 }
 
+#[test]
+fn a_negated_and_an_empty_word_are_written_so_that_they_parse_back() {
+    let word = |text: &str| Word {
+        text: text.to_owned(),
+        position: 0,
+    };
+    let condition = Condition::And(
+        Box::new(Condition::Not(Box::new(Condition::Missing {
+            column: word("&"),
+        }))),
+        Box::new(Condition::Compare {
+            column: word(""),
+            comparison: Comparison::Equal,
+            value: word(""),
+        }),
+    );
+    let parsed = Filter::parse(&condition.to_string()).unwrap();
+    assert_eq!(parsed.condition(), &condition);
+}
+
 fn word() -> impl Strategy<Value = Word> {
     ".{0,6}".prop_map(|text| Word { text, position: 0 })
 }

@@ -25,6 +25,7 @@ use crate::dataset::TrainFrame;
 use crate::error::CommandError;
 use crate::events::{CheckVerdict, Event, StageName};
 use crate::learners::StopRequest;
+use crate::text::count;
 use crate::{files, hash};
 
 /// The artifact of data transformation; `preprocessor.json` lies beside it.
@@ -110,9 +111,9 @@ fn fit_and_write(
         },
         summary: format!(
             "{} -> {} columns, fitted on {} train rows",
-            grouped(artifact.columns_in),
-            grouped(artifact.columns_out),
-            grouped(fitted.train_rows())
+            count(artifact.columns_in),
+            count(artifact.columns_out),
+            count(fitted.train_rows())
         ),
         artifact,
     })
@@ -154,17 +155,4 @@ fn report(fitted: &Preprocessor) -> Report<'_> {
         imputed_in_train: columns.iter().map(|c| c.imputed_in_train).sum(),
         columns,
     }
-}
-
-/// A count with a comma every three digits.
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
