@@ -600,14 +600,6 @@ fn the_stage_writes_its_report_and_warns_of_empty_columns() {
 }
 
 #[test]
-fn counts_are_grouped() {
-    assert_eq!(grouped(0), "0");
-    assert_eq!(grouped(999), "999");
-    assert_eq!(grouped(125_973), "125,973");
-    assert_eq!(grouped(1_000_000), "1,000,000");
-}
-
-#[test]
 fn nsl_kdd_becomes_122_columns() {
     let shared = std::env::var("NETSEC_SHARED")
         .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared").to_owned());
