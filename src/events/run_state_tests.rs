@@ -129,16 +129,33 @@ fn a_hole_is_remembered() {
 }
 
 #[test]
-fn curves_are_about_the_latest_fit_and_long_ones_are_halved() {
-    let mut events = vec![trainer(fit_started(FitPhase::Fold { fold: 1, folds: 2 }))];
+fn curves_are_those_of_the_first_fold_and_long_ones_are_halved() {
+    let first = FitPhase::Fold { fold: 1, folds: 2 };
+    let key = ("log_loss".to_owned(), Split::Train);
+    let mut events = vec![trainer(fit_started(first))];
     events.extend((1..=10).map(|s| trainer(metric(s))));
-    events.push(trainer(fit_started(FitPhase::Final)));
+    // Fitted anew, after a crash for example: the old points are void.
+    events.push(trainer(fit_started(first)));
     events.extend((1..=2_001).map(|s| trainer(metric(s))));
-    let state = RunState::replay(&numbered(events));
-    let curve = &state.learner["xgboost"].curves[&("log_loss".to_owned(), Split::Train)];
+    // Later folds and the final fit leave the curve alone.
+    events.push(trainer(fit_started(FitPhase::Fold { fold: 2, folds: 2 })));
+    events.push(trainer(fit_started(FitPhase::Final)));
+    let state = RunState::replay(&numbered(events.clone()));
+    let curve = &state.learner["xgboost"].curves[&key];
     assert_eq!(curve.len(), 1_001);
     assert_eq!(curve[0], (1, 1.0));
     assert_eq!(curve[1_000], (2_001, 2_001.0));
+    // The whole curve, told at the end, replaces the points seen while it grew.
+    let points = vec![(1, 0.5), (100, 0.25)];
+    events.push(trainer(Event::CurveMeasured {
+        learner: "xgboost".into(),
+        metric: "log_loss".into(),
+        split: Split::Train,
+        n: 10,
+        points: points.clone(),
+    }));
+    let state = RunState::replay(&numbered(events));
+    assert_eq!(state.learner["xgboost"].curves[&key], points);
 }
 
 fn finished() -> Event {

@@ -445,9 +445,13 @@ fn drift(model: &Model, canvas: &mut Canvas<'_>) {
         return;
     };
     let mut drift: Vec<_> = open.state.drift.iter().collect();
+    // What drifted comes first, whichever figure decided it; then by size.
     drift.sort_by(|a, b| {
-        b.1.unwrap_or(f64::NEG_INFINITY)
-            .total_cmp(&a.1.unwrap_or(f64::NEG_INFINITY))
+        let drifted = |d: &DriftVerdict| *d == DriftVerdict::Drift;
+        drifted(&b.3).cmp(&drifted(&a.3)).then_with(|| {
+            b.1.unwrap_or(f64::NEG_INFINITY)
+                .total_cmp(&a.1.unwrap_or(f64::NEG_INFINITY))
+        })
     });
     let moved = drift.iter().filter(|d| d.3 == DriftVerdict::Drift).count();
     canvas.rule(

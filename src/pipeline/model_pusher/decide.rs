@@ -11,7 +11,8 @@ use crate::approval::{
 };
 use crate::config::Config;
 use crate::error::CommandError;
-use crate::events::{Actor, Envelope, Event};
+use crate::events::{Actor, Envelope, Event, LogRecorder};
+use crate::runs::{EVENTS_FILE, RunLock};
 use crate::storage;
 use crate::workspace::Workspace;
 
@@ -192,6 +193,7 @@ pub fn approve(
         "approval by {} journalled as record {}",
         by.name, record.seq
     ));
+    tell_run(workspace, &plan, Decision::Approve, &by, reason, &[]);
     let approvals = approvals + 1;
     let needed = config.approval.approvals as usize;
     if approvals < needed {
@@ -204,7 +206,9 @@ pub fn approve(
             lines,
         });
     }
-    lines.extend(push::push(workspace, &mut journal, &plan, by, reason)?);
+    let steps = push::push(workspace, &mut journal, &plan, by.clone(), reason)?;
+    tell_run(workspace, &plan, Decision::Pushed, &by, reason, &steps);
+    lines.extend(steps);
     Ok(Receipt {
         pushed: true,
         version: plan.version,
@@ -238,11 +242,49 @@ pub fn reject(
         "refusal by {} journalled as record {}",
         by.name, record.seq
     ));
+    tell_run(workspace, &plan, Decision::Reject, &by, reason, &[]);
     Ok(Receipt {
         pushed: false,
         version: plan.version,
         lines,
     })
+}
+
+/// Adds the decision to the run's own log, so that whoever watches the run sees it. The journal is
+/// the truth about decisions: a run whose log cannot be written, or whose folder is gone, changes
+/// nothing about them.
+fn tell_run(
+    workspace: &Workspace,
+    plan: &PushPlan,
+    decision: Decision,
+    by: &Actor,
+    reason: &str,
+    steps: &[String],
+) {
+    let dir = workspace.run_dir(&plan.run_id);
+    let told = || -> Result<(), CommandError> {
+        // The log has one writer: who holds the lock. The worker of a planned run is gone.
+        let _lock = RunLock::acquire(&dir, "decision")?;
+        let log = LogRecorder::open(&dir.join(EVENTS_FILE))?;
+        if matches!(decision, Decision::Approve | Decision::Reject) {
+            log.record_run(Event::ApprovalDecided {
+                plan_id: plan.plan_id.clone(),
+                decision: decision.as_str().to_owned(),
+                by: by.clone(),
+                reason: reason.to_owned(),
+            });
+        }
+        for step in steps {
+            log.record_run(Event::PushStepFinished {
+                plan_id: plan.plan_id.clone(),
+                step: step.clone(),
+            });
+        }
+        Ok(log.finish()?)
+    };
+    if let Err(e) = told() {
+        tracing::warn!(run = %plan.run_id, "the run's log does not know of the decision: {e}");
+    }
 }
 
 /// A decision needs a reason that says something.
@@ -302,7 +344,7 @@ pub(super) fn evidence(plan: &PushPlan) -> Evidence {
 
 /// Who started the run, from the first event of its log.
 fn started_by(workspace: &Workspace, plan: &PushPlan) -> Option<String> {
-    let log = workspace.run_dir(&plan.run_id).join("events.jsonl");
+    let log = workspace.run_dir(&plan.run_id).join(EVENTS_FILE);
     let text = std::fs::read_to_string(log).ok()?;
     text.lines().find_map(
         |line| match serde_json::from_str::<Envelope>(line).ok()?.event {

@@ -179,6 +179,21 @@ fn an_approved_plan_is_in_production_with_its_receipts() {
     assert!(pending(&house.workspace, &house.config).unwrap().is_empty());
     let again = house.approve(&plan, "jon").unwrap_err();
     assert_eq!(again.kind, ErrorKind::Refused);
+    // Who watches the run sees the decision in its log.
+    let log = house
+        .workspace
+        .run_dir(&plan.run_id)
+        .join(crate::runs::EVENTS_FILE);
+    let lines = crate::events::LogReader::open(&log).read_all().unwrap();
+    let state = crate::events::RunState::replay(lines.iter().filter_map(|l| l.event()));
+    let (decision, by, _) = state.decision.unwrap();
+    assert_eq!((decision.as_str(), by.name.as_str()), ("approve", "mara"));
+    assert!(
+        state
+            .push_steps
+            .iter()
+            .any(|s| s.contains("final_model/ is v1"))
+    );
 }
 
 #[test]
