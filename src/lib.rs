@@ -3,8 +3,9 @@
 //! The pipeline, in the order the data takes: [`source`] reads rows, [`schema`] says what they
 //! mean, [`dataset`] holds them; [`pipeline`] runs the six stages with [`learners`], [`metrics`]
 //! and [`drift`]; [`events`] is the run log, [`runs`] the folders, [`worker`] the detached
-//! process; [`approval`] journals decisions; [`storage`] swaps the champion; [`console`] and
-//! [`cli`] are the two faces.
+//! process; [`approval`] journals decisions; [`storage`] swaps and publishes the champion;
+//! [`export`] writes it in portable formats; [`tracking`] tells MLflow; [`console`] and [`cli`] are
+//! the two faces.
 #![warn(missing_docs)]
 
 pub mod approval;
@@ -16,6 +17,7 @@ pub mod drift;
 pub mod error;
 pub mod events;
 pub mod exact_json;
+pub mod export;
 pub mod files;
 pub mod hash;
 pub mod learners;
@@ -23,9 +25,12 @@ pub mod logging;
 pub mod metrics;
 pub mod pipeline;
 pub mod runs;
+pub mod runtime;
 pub mod schema;
+pub mod secrets;
 pub mod source;
 pub mod storage;
 pub mod text;
+pub mod tracking;
 pub mod worker;
 pub mod workspace;

@@ -12,7 +12,9 @@ mod data_files;
 mod demo;
 mod doctor;
 mod drift;
+mod export;
 mod follow;
+mod import;
 mod init;
 mod journal;
 mod keys;
@@ -29,6 +31,7 @@ mod schema;
 mod show;
 mod show_text;
 mod stop;
+mod sync;
 pub mod table;
 mod validate;
 mod watch;
@@ -63,6 +66,8 @@ pub enum Command {
     Demo(demo::Args),
     /// Write a commented config.toml for your own data.
     Init(init::Args),
+    /// Load a file into the configured MongoDB.
+    Import(import::Args),
     /// Start a run in its own worker process and follow it.
     Retrain(retrain::Args),
     /// Follow or replay a run's log.
@@ -99,6 +104,10 @@ pub enum Command {
     Journal(journal::Args),
     /// Batch prediction with the champion.
     Predict(predict::Args),
+    /// Send what MLflow / DAGsHub has not got yet.
+    Sync(sync::Args),
+    /// Write a model in a format that other programs read.
+    Export(export::Args),
     /// Check configuration, disk, terminal and lingering.
     Doctor(doctor::Args),
     /// The key table.
@@ -161,6 +170,7 @@ impl Command {
         match self {
             Command::Demo(args) => demo::run(args, globals),
             Command::Init(args) => init::run(args, globals),
+            Command::Import(args) => import::run(args, globals),
             Command::Retrain(args) => retrain::run(args, globals),
             Command::Watch(args) => watch::run(args, globals),
             Command::Runs(args) => runs::run(args, globals),
@@ -179,6 +189,8 @@ impl Command {
             Command::Rollback(args) => rollback::run(args, globals),
             Command::Journal(args) => journal::run(args, globals),
             Command::Predict(args) => predict::run(args, globals),
+            Command::Sync(args) => sync::run(args, globals),
+            Command::Export(args) => export::run(args, globals),
             Command::Doctor(args) => doctor::run(args, globals),
             Command::Keys(args) => keys::run(args, globals),
             Command::Console(args) => console::run(args, globals),

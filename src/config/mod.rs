@@ -10,8 +10,9 @@ pub mod template;
 
 pub use load::{ConfigError, load, parse};
 pub use sections::{
-    ApprovalConfig, CategoricalImpute, ClassWeight, Config, DriftConfig, EncodeKind, GateConfig,
-    GlyphSet, NumericImpute, RareCategories, ScaleKind, SchemaConfig, SelectionMetric, Severity,
-    SourceConfig, SourceKind, SplitConfig, SplitKind, TrainingConfig, TransformationConfig,
-    UiConfig, UnknownCategories, ValidationConfig,
+    ApprovalConfig, ArrayPolicy, CategoricalImpute, ClassWeight, Config, DriftConfig, EncodeKind,
+    GateConfig, GlyphSet, NumericImpute, RareCategories, ScaleKind, SchemaConfig, SelectionMetric,
+    Severity, SourceConfig, SourceKind, SplitConfig, SplitKind, StorageConfig, StorageKind,
+    TrackingConfig, TrainingConfig, TransformationConfig, UiConfig, UnknownCategories,
+    ValidationConfig,
 };

@@ -32,6 +32,10 @@ pub struct Config {
     pub gate: GateConfig,
     /// Who may approve, and how long a plan is good.
     pub approval: ApprovalConfig,
+    /// Where approved models are published.
+    pub storage: StorageConfig,
+    /// The MLflow / DAGsHub server that runs are logged to.
+    pub tracking: TrackingConfig,
     /// The console.
     pub ui: UiConfig,
 }
@@ -43,6 +47,19 @@ pub enum SourceKind {
     /// CSV, Parquet or NDJSON files.
     #[default]
     File,
+    /// A MongoDB collection; the server's address comes from the environment.
+    Mongodb,
+}
+
+/// What becomes of an array in a document.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ArrayPolicy {
+    /// The document goes to quarantine.
+    #[default]
+    Refuse,
+    /// The array is kept as its JSON text.
+    Text,
 }
 
 /// `[source]`.
@@ -65,6 +82,35 @@ pub struct SourceConfig {
     /// Share of rows that may go to quarantine before the run stops.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_quarantine_share: Option<f64>,
+    /// MongoDB: the database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+    /// MongoDB: the collection to train on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub collection: Option<String>,
+    /// MongoDB: a collection of given test rows; replaces the split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_collection: Option<String>,
+    /// MongoDB: which documents, as a query in (extended) JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// MongoDB: fields to read, nested ones by dots; empty = all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
+    /// MongoDB: the field that orders and bounds a snapshot instead of `_id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_field: Option<String>,
+    /// MongoDB: the recorded upper bound of an earlier snapshot, to read the same rows again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// MongoDB: what becomes of arrays.
+    #[serde(skip_serializing_if = "is_default")]
+    pub arrays: ArrayPolicy,
+}
+
+/// For keys that are written only when they say something.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// `[schema]`.
@@ -490,6 +536,76 @@ impl Default for ApprovalConfig {
             approvers: Vec::new(),
             self_approval: true,
             max_plan_age_hours: 168,
+        }
+    }
+}
+
+/// The kind of store that approved models are published to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StorageKind {
+    /// A folder.
+    #[default]
+    Local,
+    /// An S3 bucket; endpoint, region and credentials as every AWS tool reads them.
+    S3,
+}
+
+/// `[storage]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StorageConfig {
+    /// A folder or a bucket.
+    pub kind: StorageKind,
+    /// `local`: the folder, relative to `config.toml`.
+    pub path: PathBuf,
+    /// `s3`: the bucket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<String>,
+    /// `s3`: where in the bucket blobs, manifests, versions and the pointer lie.
+    pub prefix: String,
+    /// Where the plain copies for older readers lie.
+    pub copies: String,
+    /// The name the models are published under.
+    pub model: String,
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self {
+            kind: StorageKind::Local,
+            path: PathBuf::from("Artifacts/store"),
+            bucket: None,
+            prefix: "netsec".to_owned(),
+            copies: "final_model".to_owned(),
+            model: "netsec".to_owned(),
+        }
+    }
+}
+
+/// `[tracking]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrackingConfig {
+    /// The server; the environment variable `MLFLOW_TRACKING_URI` comes first. Nothing is sent
+    /// while neither names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
+    /// The experiment.
+    pub experiment: String,
+    /// The name of the registered model.
+    pub model: String,
+    /// Whether runs and consoles send by themselves; off: `netsec sync` does.
+    pub automatic: bool,
+}
+
+impl Default for TrackingConfig {
+    fn default() -> Self {
+        Self {
+            uri: None,
+            experiment: "netsec".to_owned(),
+            model: "netsec".to_owned(),
+            automatic: true,
         }
     }
 }

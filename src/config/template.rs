@@ -45,7 +45,7 @@ const SECTIONS: &[Section] = &[
         keys: &[
             key(
                 "kind",
-                "file: CSV, Parquet or NDJSON, each also as .gz and .zst.",
+                "file: CSV, Parquet or NDJSON, each also as .gz and .zst; mongodb: a collection.",
             ),
             key(
                 "path",
@@ -70,6 +70,46 @@ const SECTIONS: &[Section] = &[
                 "max_quarantine_share",
                 "Share of unreadable rows from which the run stops.",
                 "0.1",
+            ),
+            unset(
+                "database",
+                "mongodb: the database; the server comes from the environment, MONGODB_URI.",
+                "\"security\"",
+            ),
+            unset(
+                "collection",
+                "mongodb: the collection to train on.",
+                "\"flows\"",
+            ),
+            unset(
+                "test_collection",
+                "mongodb: a collection of given test rows; it replaces the split.",
+                "\"flows_test\"",
+            ),
+            unset(
+                "filter",
+                "mongodb: which documents, as a query in JSON.",
+                "'{\"proto\": \"tcp\"}'",
+            ),
+            unset(
+                "fields",
+                "mongodb: fields to read, nested ones by dots. All when left out.",
+                "[\"duration\", \"service\", \"label\"]",
+            ),
+            unset(
+                "time_field",
+                "mongodb: the field that bounds a snapshot instead of _id.",
+                "\"seen_at\"",
+            ),
+            unset(
+                "until",
+                "mongodb: the recorded upper bound of an earlier snapshot, to read the same rows again.",
+                "\"2026-11-22T12:00:00Z\"",
+            ),
+            unset(
+                "arrays",
+                "mongodb: arrays in a document: refuse (to quarantine) or text (kept as JSON).",
+                "\"text\"",
             ),
         ],
     },
@@ -345,6 +385,41 @@ const SECTIONS: &[Section] = &[
                 "Whether the person who started the run may approve it.",
             ),
             key("max_plan_age_hours", "Hours a plan is good."),
+        ],
+    },
+    Section {
+        name: "storage",
+        about: "Where approved models are published, besides final_model/ here.",
+        keys: &[
+            key(
+                "kind",
+                "local: a folder; s3: a bucket, with credentials and endpoint as every AWS tool reads them.",
+            ),
+            key("path", "local: the folder."),
+            unset("bucket", "s3: the bucket.", "\"models\""),
+            key(
+                "prefix",
+                "s3: where in the bucket blobs, manifests, versions and the pointer lie.",
+            ),
+            key("copies", "Where the plain copies for older readers lie."),
+            key("model", "The name the models are published under."),
+        ],
+    },
+    Section {
+        name: "tracking",
+        about: "The MLflow or DAGsHub server that runs are logged to; user and token come from the environment.",
+        keys: &[
+            unset(
+                "uri",
+                "The server; MLFLOW_TRACKING_URI comes first. Nothing is sent while neither names one.",
+                "\"https://dagshub.com/user/repository.mlflow\"",
+            ),
+            key("experiment", "The experiment."),
+            key("model", "The name of the registered model."),
+            key(
+                "automatic",
+                "Whether runs and consoles send by themselves; false: `netsec sync` does.",
+            ),
         ],
     },
     Section {

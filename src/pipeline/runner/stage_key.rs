@@ -66,7 +66,9 @@ fn sections(stage: StageName, config: &Config) -> Value {
             json!({"training": training(config), "transformation": config.transformation})
         }
         StageName::ModelEvaluation => json!({"gate": config.gate, "training": training(config)}),
-        StageName::ModelPusher => json!({"gate": config.gate, "approval": config.approval}),
+        StageName::ModelPusher => {
+            json!({"gate": config.gate, "approval": config.approval, "storage": config.storage})
+        }
     }
 }
 

@@ -1,0 +1,1 @@
+//! Tells MLflow or DAGsHub what the run log says.
