@@ -12,6 +12,8 @@ pub struct Capabilities {
     pub colours: Colours,
     /// Glyph set.
     pub glyphs: Glyphs,
+    /// Whether tmux stands between the console and the terminal.
+    pub tmux: bool,
 }
 
 impl Capabilities {
@@ -39,7 +41,11 @@ impl Capabilities {
             GlyphSet::Auto if utf8 => Glyphs::Braille,
             GlyphSet::Auto => Glyphs::Ascii,
         };
-        Self { colours, glyphs }
+        Self {
+            colours,
+            glyphs,
+            tmux: set("TMUX").is_some(),
+        }
     }
 }
 

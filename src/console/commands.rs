@@ -89,6 +89,8 @@ pub enum Risk {
 pub enum Command {
     Quit,
     Help,
+    Palette,
+    Copy,
     LastError,
     Redraw,
     Suspend,
@@ -238,9 +240,11 @@ pub static COMMANDS: &[CommandSpec] = &[
     spec("view.glyphs", Command::CycleGlyphs, Scope::Everywhere, &["b"], "glyphs", "Change the glyphs", "Cycles plots through braille, block and ascii.").footer(9),
     spec("view.redraw", Command::Redraw, Scope::Everywhere, &["ctrl-l"], "redraw", "Redraw and read again", "Repaints the whole screen and reads runs, plans and champion again."),
     spec("view.last-error", Command::LastError, Scope::Everywhere, &["!"], "last error", "Show the last error", "Shows the last error with what to do about it."),
-    spec("app.help", Command::Help, Scope::Everywhere, &["?", "f1"], "keys", "Keys", "Lists what can be done here, with keys and shell commands.").footer(10),
+    spec("app.palette", Command::Palette, Scope::Everywhere, &[":"], "commands", "Commands by name", "Finds any command by a few letters, with its keys and its shell command.").footer(10),
+    spec("app.copy", Command::Copy, Scope::Everywhere, &["ctrl-y"], "copy", "Copy as a shell command", "Sends the shell command for what is shown, or for the command chosen in the palette, to the clipboard.").footer(9),
+    spec("app.help", Command::Help, Scope::Everywhere, &["?", "f1"], "keys", "Keys", "Lists what can be done here, with keys and shell commands.").footer(11),
     spec("app.suspend", Command::Suspend, Scope::Everywhere, &["ctrl-z"], "suspend", "Suspend", "Gives the terminal back to the shell; `fg` returns. Runs go on."),
-    spec("app.quit", Command::Quit, Scope::Everywhere, &["q", "ctrl-c"], "quit", "Quit", "Leaves the console. Runs go on in their own processes.").footer(11),
+    spec("app.quit", Command::Quit, Scope::Everywhere, &["q", "ctrl-c"], "quit", "Quit", "Leaves the console. Runs go on in their own processes.").footer(12),
 
     spec("dialog.next", Command::DialogNext, Scope::Dialog, &["tab", "right"], "next field", "Next field", "Moves the focus to the next field or button.").footer(1),
     spec("dialog.previous", Command::DialogPrevious, Scope::Dialog, &["shift-tab", "left"], "back", "Previous field", "Moves the focus to the previous field or button."),

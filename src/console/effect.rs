@@ -22,6 +22,8 @@ pub enum Effect {
         /// The number of this following.
         generation: u64,
     },
+    /// Send this to the terminal as it is; it moves no cursor and draws nothing.
+    Send(Vec<u8>),
     /// Forget what is on the screen and paint everything.
     Repaint,
     /// Give the terminal back and stop, as Ctrl-Z does.

@@ -8,6 +8,7 @@
 
 pub mod canvas;
 pub mod capabilities;
+pub mod clipboard;
 pub mod commands;
 pub mod dialogs;
 pub mod effect;
@@ -330,6 +331,7 @@ impl Console {
                     let sender = self.sender.clone();
                     self.follow = Some(follow::run(&self.workspace, &run, generation, sender));
                 }
+                Effect::Send(bytes) => terminal::write_out(&bytes).map_err(|_| terminal_lost())?,
                 Effect::Repaint => self.painter.forget(),
                 Effect::Suspend => self.suspend().await?,
             }

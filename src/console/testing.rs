@@ -481,6 +481,7 @@ pub fn capabilities() -> Capabilities {
     Capabilities {
         colours: Colours::Sixteen,
         glyphs: Glyphs::Braille,
+        tmux: false,
     }
 }
 

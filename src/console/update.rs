@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use crossterm::event::{KeyEvent, KeyEventKind};
 
+use super::clipboard;
 use super::commands::{self, Command, Risk, Screen};
-use super::dialogs::{Confirm, Decision, Dialog, Help, Notice, Purpose, Reply};
+use super::dialogs::{Confirm, Decision, Dialog, Help, Notice, Palette, Purpose, Reply};
 use super::effect::Effect;
 use super::jobs::{Done, Job, JobKey};
 use super::keymap::Chord;
@@ -177,6 +178,7 @@ impl Update<'_> {
         match dialog.command(command, self.model) {
             Reply::Stay => self.model.dialogs.push(dialog),
             Reply::Close => {}
+            Reply::Run(command) => self.command(command),
             Reply::Do(job) => {
                 if let Some(why) = self.model.session.view_only.clone() {
                     self.say(Tone::Warn, format!("Not done: {why}."));
@@ -207,6 +209,11 @@ impl Update<'_> {
                 let help = Help::new(self.model.screen);
                 self.model.dialogs.push(Dialog::Help(help));
             }
+            Command::Palette => {
+                let palette = Palette::new(self.model.screen);
+                self.model.dialogs.push(Dialog::Palette(palette));
+            }
+            Command::Copy => self.copy(),
             Command::LastError => {
                 if let Some(error) = &self.model.last_error {
                     let notice = Notice::error("The last error", error);
@@ -273,6 +280,32 @@ impl Update<'_> {
             | Command::DialogPageUp
             | Command::DialogActivate
             | Command::DialogClose => self.dialog_command(command),
+        }
+    }
+
+    /// Sends the shell command of the palette's choice, or of what the screen shows.
+    fn copy(&mut self) {
+        let chosen = match self.model.dialogs.last() {
+            Some(Dialog::Palette(palette)) => palette.chosen().map(|spec| spec.command),
+            _ => Some(match self.model.screen {
+                Screen::Home => Command::Open,
+                Screen::Training => Command::GoTraining,
+                Screen::Approval => Command::GoApproval,
+            }),
+        };
+        let Some(text) = chosen.and_then(|command| self.model.shell(command)) else {
+            self.say(Tone::Warn, "This command has no shell command.");
+            return;
+        };
+        match clipboard::sequence(&text, self.model.capabilities.tmux) {
+            Some(bytes) => {
+                self.effects.push(Effect::Send(bytes));
+                self.say(
+                    Tone::Good,
+                    format!("Sent to your terminal's clipboard: {text}"),
+                );
+            }
+            None => self.say(Tone::Warn, "Too long for the terminal's clipboard."),
         }
     }
 

@@ -5,11 +5,13 @@ mod confirm;
 mod decision;
 mod help;
 mod notice;
+mod palette;
 
 pub use confirm::{Confirm, Purpose};
 pub use decision::Decision;
 pub use help::Help;
 pub use notice::Notice;
+pub use palette::Palette;
 
 use super::canvas::Canvas;
 use super::commands::Command;
@@ -23,6 +25,8 @@ use super::model::Model;
 pub enum Dialog {
     /// Keys.
     Help(Help),
+    /// Commands by name.
+    Palette(Palette),
     /// A question with two buttons, and perhaps a field.
     Confirm(Confirm),
     /// Approve or reject a plan.
@@ -40,6 +44,8 @@ pub enum Reply {
     Close,
     /// It closes and this job starts.
     Do(Job),
+    /// It closes and this command runs.
+    Run(Command),
 }
 
 impl Dialog {
@@ -50,6 +56,7 @@ impl Dialog {
         }
         match self {
             Dialog::Help(d) => d.command(command, model),
+            Dialog::Palette(d) => d.command(command, model),
             Dialog::Confirm(d) => d.command(command),
             Dialog::Decision(d) => d.command(command, model),
             Dialog::Notice(d) => d.command(command),
@@ -59,6 +66,7 @@ impl Dialog {
     pub fn typed(&mut self, chord: Chord) -> bool {
         match self {
             Dialog::Help(_) | Dialog::Notice(_) => false,
+            Dialog::Palette(d) => d.typed(chord),
             Dialog::Confirm(d) => d.typed(chord),
             Dialog::Decision(d) => d.typed(chord),
         }
@@ -67,6 +75,7 @@ impl Dialog {
     pub fn pasted(&mut self, text: &str) -> bool {
         match self {
             Dialog::Help(_) | Dialog::Notice(_) => false,
+            Dialog::Palette(d) => d.pasted(text),
             Dialog::Confirm(d) => d.pasted(text),
             Dialog::Decision(d) => d.pasted(text),
         }
@@ -76,6 +85,7 @@ impl Dialog {
         let (w, h) = (canvas.width(), canvas.height());
         let wanted = match self {
             Dialog::Help(d) => d.size(model, w, h),
+            Dialog::Palette(d) => d.size(w, h),
             Dialog::Confirm(d) => d.size(w),
             Dialog::Decision(d) => d.size(model, w, h),
             Dialog::Notice(d) => d.size(w),
@@ -88,6 +98,7 @@ impl Dialog {
         let mut part = canvas.part(place.x, place.y, place.width, place.height);
         match self {
             Dialog::Help(d) => d.view(model, &mut part),
+            Dialog::Palette(d) => d.view(model, &mut part),
             Dialog::Confirm(d) => d.view(model, &mut part),
             Dialog::Decision(d) => d.view(model, &mut part),
             Dialog::Notice(d) => d.view(&mut part),

@@ -146,11 +146,17 @@ fn footer(model: &Model, canvas: &mut Canvas<'_>) {
         model.dialogs.last(),
         Some(Dialog::Help(_) | Dialog::Notice(_))
     );
+    let palette = matches!(model.dialogs.last(), Some(Dialog::Palette(_)));
     let mut specs: Vec<_> = COMMANDS
         .iter()
         .filter(|s| s.footer > 0)
         .filter(|s| {
-            if reading {
+            if palette {
+                matches!(
+                    s.command,
+                    Command::DialogActivate | Command::Copy | Command::DialogClose
+                )
+            } else if reading {
                 s.command == Command::DialogClose
             } else if dialog {
                 s.scope == Scope::Dialog
@@ -165,7 +171,7 @@ fn footer(model: &Model, canvas: &mut Canvas<'_>) {
         model
             .keymap
             .first(s.command)
-            .map(|k| (capital(&k.to_string()), s.label))
+            .map(|k| (capital(&k.to_string()), label(s.command, s.label, palette)))
     };
     // Help and quit keep their places; the others give way from the right.
     let last: Vec<_> = specs
@@ -206,6 +212,14 @@ fn footer(model: &Model, canvas: &mut Canvas<'_>) {
                 (p.1, Tone::Plain),
             ],
         ) + 2;
+    }
+}
+
+/// What a key is said to do: Enter runs what the palette has chosen.
+fn label(command: Command, usual: &'static str, palette: bool) -> &'static str {
+    match command {
+        Command::DialogActivate if palette => "run",
+        _ => usual,
     }
 }
 

@@ -313,3 +313,33 @@ fn a_log_that_begins_anew_begins_a_new_fold() {
     );
     assert_eq!(model.open.unwrap().state.last_seq, 0);
 }
+
+#[test]
+fn the_palette_finds_runs_and_copies() {
+    let mut model = waiting((120, 36));
+    press(&mut model, ": t r a i n");
+    assert_eq!(model.dialogs.len(), 1);
+    // Only what fits is listed, and the first choice runs.
+    press(&mut model, "ctrl-u g o . a p p");
+    let effects = press(&mut model, "ctrl-y");
+    let shell = model.shell(Command::GoApproval).unwrap();
+    let said = &model.said.as_ref().unwrap().text;
+    assert!(said.ends_with(&shell), "{said}");
+    assert!(
+        matches!(effects.as_slice(), [Effect::Send(bytes)] if bytes.starts_with(b"\x1b]52;c;"))
+    );
+    press(&mut model, "enter");
+    assert!(model.dialogs.is_empty());
+    assert_eq!(model.screen, Screen::Approval);
+}
+
+#[test]
+fn the_palette_explains_what_cannot_run() {
+    let mut model = waiting((120, 36));
+    press(&mut model, ": t r a i n i n g . n e x t - m");
+    let effects = press(&mut model, "enter");
+    assert!(effects.is_empty());
+    assert_eq!(model.dialogs.len(), 1, "it stays and says why");
+    let text: String = draw(&model).content().iter().map(|c| c.symbol()).collect();
+    assert!(text.contains("works on Train"), "{text}");
+}

@@ -138,6 +138,7 @@ fn approve() {
 
 #[test]
 fn dialogs() {
+    snapshot("dialog_palette", with_keys(training, ": r u n"));
     snapshot("dialog_help", with_keys(training, "2 ?"));
     snapshot("dialog_help_all", with_keys(training, "? tab"));
     snapshot("dialog_new_run", with_keys(waiting, "n"));
