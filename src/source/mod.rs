@@ -1,4 +1,4 @@
-//! Where rows come from: files and the demo generator.
+//! Where rows come from: files, MongoDB and the demo generator.
 //!
 //! A file is opened and unpacked (`open`), looked at (`detect`, `header`), read row by row by its
 //! format (`csv`, `ndjson`, `parquet`) and collected by what is wanted of it: typed columns
@@ -11,6 +11,7 @@ mod detect;
 mod error;
 mod header;
 mod kinds;
+pub mod mongodb;
 mod ndjson;
 mod number;
 mod open;
