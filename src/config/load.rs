@@ -9,7 +9,13 @@ use super::Config;
 use crate::error::CommandError;
 
 /// Environment variables that carry the prefix but are not overrides of a key.
-const NOT_OVERRIDES: [&str; 3] = ["NETSEC_CONFIG", "NETSEC_LOG", "NETSEC_TESTS"];
+const NOT_OVERRIDES: [&str; 5] = [
+    "NETSEC_CONFIG",
+    "NETSEC_LOG",
+    "NETSEC_TESTS",
+    "NETSEC_TEST_CACHE",
+    "NETSEC_SHARED",
+];
 const PREFIX: &str = "NETSEC_";
 
 /// Why the configuration could not be used.
