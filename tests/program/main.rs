@@ -7,5 +7,10 @@ mod demo;
 mod harness;
 mod layers;
 mod retrain;
+#[allow(
+    dead_code,
+    reason = "the harness offers what a test of a backend may need, used today or not"
+)]
+mod services;
 mod survival;
 mod watching;
