@@ -7,7 +7,9 @@ use serde_json::Value;
 
 /// Runs the program in `dir` with the demo's configuration.
 fn netsec(dir: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_netsec"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_netsec"));
+    crate::harness::without_settings(&mut command);
+    command
         .args(args)
         .env("NETSEC_CONFIG", dir.join("config.toml"))
         .env("USER", "mara")

@@ -62,11 +62,7 @@ impl Project {
     /// The program, in this project, without the environment of whoever runs the tests.
     pub fn netsec(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_netsec"));
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("NETSEC_") {
-                command.env_remove(name);
-            }
-        }
+        without_settings(&mut command);
         command
             .current_dir(self.path())
             .args(args)
@@ -168,6 +164,20 @@ impl Project {
                 (file.path.clone(), sha256)
             })
             .collect()
+    }
+}
+
+/// Takes settings, servers and credentials of whoever runs the tests out of a command's
+/// environment: a test must neither depend on them nor send anything there.
+pub fn without_settings(command: &mut Command) {
+    const PREFIXES: [&str; 6] = [
+        "NETSEC_", "MONGODB_", "MONGO_", "AWS_", "MLFLOW_", "DAGSHUB_",
+    ];
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
+            command.env_remove(&name);
+        }
     }
 }
 

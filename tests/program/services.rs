@@ -168,6 +168,8 @@ impl S3 {
         vec![
             ("AWS_ENDPOINT_URL_S3", self.endpoint.clone()),
             ("AWS_REGION", self.region.clone()),
+            // The name boto3 reads.
+            ("AWS_DEFAULT_REGION", self.region.clone()),
             ("AWS_ACCESS_KEY_ID", access_key.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", secret_key.to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
@@ -275,15 +277,7 @@ pub fn python() -> Command {
     static FACTS: OnceLock<Value> = OnceLock::new();
     let facts = FACTS.get_or_init(|| shared().ask("python")["facts"].clone());
     let mut command = Command::new(word(facts, "interpreter"));
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy();
-        if ["AWS_", "MLFLOW_", "MONGODB_", "DAGSHUB_"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
-        {
-            command.env_remove(&*name);
-        }
-    }
+    crate::harness::without_settings(&mut command);
     command
         .env("PYTHONPATH", word(facts, "path"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -534,8 +528,7 @@ pymongo.MongoClient(sys.argv[1])["harness"].get_collection(
     "rows", write_concern=pymongo.WriteConcern(w=1, j=True)).insert_many([{"n": n} for n in range(7)])
 boto3.client("s3").put_object(Bucket=sys.argv[2], Key="k", Body=b"kept")
 "#;
-        let mut env = s3.env();
-        env.push(("AWS_DEFAULT_REGION", s3.region.clone()));
+        let env = s3.env();
         run_python(write, &[&mongodb.uri, &s3.bucket], &env);
         for name in ["mongod", "s3"] {
             servers.kill(name);

@@ -356,6 +356,7 @@ class S3(Server):
         return {
             "AWS_ENDPOINT_URL_S3": facts["endpoint"],
             "AWS_REGION": facts["region"],
+            "AWS_DEFAULT_REGION": facts["region"],
             "AWS_ACCESS_KEY_ID": facts["access_key"],
             "AWS_SECRET_ACCESS_KEY": facts["secret_key"],
             "TEST_BUCKET": facts["bucket"],
