@@ -10,17 +10,29 @@ pub enum Screen {
     Training,
     /// Plans that wait for a decision.
     Approval,
+    /// Every run, with filter, order and marks.
+    Runs,
+    /// The log of a run.
+    Logs,
 }
 
 impl Screen {
     /// Every screen in the order of the tab line.
-    pub const ALL: [Screen; 3] = [Screen::Home, Screen::Training, Screen::Approval];
+    pub const ALL: [Screen; 5] = [
+        Screen::Home,
+        Screen::Training,
+        Screen::Approval,
+        Screen::Runs,
+        Screen::Logs,
+    ];
     /// The name in the tab line.
     pub fn title(self) -> &'static str {
         match self {
             Screen::Home => "Home",
             Screen::Training => "Train",
             Screen::Approval => "Approve",
+            Screen::Runs => "Runs",
+            Screen::Logs => "Logs",
         }
     }
 }
@@ -99,6 +111,8 @@ pub enum Command {
     GoHome,
     GoTraining,
     GoApproval,
+    GoRuns,
+    GoLogs,
     Up,
     Down,
     PageUp,
@@ -117,6 +131,18 @@ pub enum Command {
     Decide,
     Approve,
     Reject,
+    OpenRun,
+    SortRuns,
+    FilterRuns,
+    MarkRun,
+    LogLevel,
+    LogStage,
+    FindLog,
+    Replay,
+    ReplayBack,
+    ReplayForward,
+    ReplayStageBack,
+    ReplayStageForward,
     DialogNext,
     DialogPrevious,
     DialogDown,
@@ -152,7 +178,10 @@ pub struct CommandSpec {
     pub shell: Option<&'static str>,
 }
 
-const RUNS: Scope = Scope::On(&[Screen::Home, Screen::Training]);
+const RUNS: Scope = Scope::On(&[Screen::Home, Screen::Training, Screen::Runs]);
+const RUN_LIST: Scope = Scope::On(&[Screen::Runs]);
+const LOGS: Scope = Scope::On(&[Screen::Logs]);
+const RECORDING: Scope = Scope::On(&[Screen::Home, Screen::Training, Screen::Runs, Screen::Logs]);
 const HOME: Scope = Scope::On(&[Screen::Home]);
 const TRAINING: Scope = Scope::On(&[Screen::Training]);
 const APPROVAL: Scope = Scope::On(&[Screen::Approval]);
@@ -226,6 +255,33 @@ pub static COMMANDS: &[CommandSpec] = &[
     spec("pusher.reject", Command::Reject, APPROVAL, &[], "reject..", "Reject the plan",
          "Refuses the plan with a reason; the champion stays.").risk(Risk::Production).shell("netsec reject {plan} --reason TEXT"),
 
+    spec("runs.open", Command::OpenRun, RUN_LIST, &["enter"], "open", "Open the run",
+         "Opens the Train screen of the run under the cursor.").footer(1).shell("netsec show {run}"),
+    spec("runs.sort", Command::SortRuns, RUN_LIST, &["s"], "sort", "Change the order",
+         "Cycles through newest first, best F1 first, by learner, by person.").footer(2).shell("netsec runs"),
+    spec("runs.filter", Command::FilterRuns, RUN_LIST, &["/"], "filter..", "Filter the runs",
+         "Shows the runs whose id, state, learner, person or note contain all the words.").footer(2),
+    spec("runs.mark", Command::MarkRun, RUN_LIST, &["space"], "mark", "Mark for a comparison",
+         "Marks the run under the cursor; two runs can be marked.").footer(3),
+
+    spec("logs.level", Command::LogLevel, LOGS, &["l"], "level", "Change the level",
+         "Cycles the smallest level shown through detail, info, warn and error.").footer(1),
+    spec("logs.stage", Command::LogStage, LOGS, &["s"], "stage", "Change the stage",
+         "Cycles through all stages and each of them.").footer(2),
+    spec("logs.find", Command::FindLog, LOGS, &["/"], "find..", "Find in the log",
+         "Shows the lines that contain a text.").footer(3).shell("netsec watch {run} --plain"),
+
+    spec("replay.toggle", Command::Replay, RECORDING, &["p"], "replay", "Replay the run",
+         "Shows the run from its beginning, to be scrubbed like a recording; again returns to now.").footer(7).shell("netsec watch {run} --plain"),
+    spec("replay.forward", Command::ReplayForward, RECORDING, &["]"], "forward", "Replay: forward",
+         "Goes on by a fiftieth of the recording.").footer(1),
+    spec("replay.back", Command::ReplayBack, RECORDING, &["["], "back", "Replay: back",
+         "Goes back by a fiftieth of the recording.").footer(1),
+    spec("replay.next-stage", Command::ReplayStageForward, RECORDING, &["}"], "next stage", "Replay: next stage",
+         "Goes on to where the next stage begins.").footer(2),
+    spec("replay.previous-stage", Command::ReplayStageBack, RECORDING, &["{"], "former stage", "Replay: former stage",
+         "Goes back to where the stage before began.").footer(2),
+
     spec("move.up", Command::Up, Scope::Everywhere, &["up", "k"], "up", "Up", "Moves the cursor one row up."),
     spec("move.down", Command::Down, Scope::Everywhere, &["down", "j"], "down", "Down", "Moves the cursor one row down."),
     spec("move.page-up", Command::PageUp, Scope::Everywhere, &["pageup"], "page up", "Page up", "Moves the cursor ten rows up."),
@@ -234,8 +290,10 @@ pub static COMMANDS: &[CommandSpec] = &[
     spec("move.end", Command::End, Scope::Everywhere, &["G", "end"], "end", "Last row", "Moves the cursor to the last row."),
 
     spec("go.home", Command::GoHome, Scope::Everywhere, &["1"], "home", "Home", "Shows the pipeline, what needs you, the runs and the health of the machinery."),
-    spec("go.training", Command::GoTraining, Scope::Everywhere, &["2"], "train", "Train", "Shows curves and leaderboard of the selected run.").shell("netsec watch {run}"),
-    spec("go.approval", Command::GoApproval, Scope::Everywhere, &["3"], "approve", "Approve", "Shows the plans that wait for a decision.").shell("netsec plan {run}"),
+    spec("go.training", Command::GoTraining, Scope::Everywhere, &["4"], "train", "Train", "Shows curves and leaderboard of the selected run.").shell("netsec watch {run}"),
+    spec("go.approval", Command::GoApproval, Scope::Everywhere, &["6"], "approve", "Approve", "Shows the plans that wait for a decision.").shell("netsec plan {run}"),
+    spec("go.runs", Command::GoRuns, Scope::Everywhere, &["7"], "runs", "Runs", "Shows every run with filter, order and marks.").shell("netsec runs"),
+    spec("go.logs", Command::GoLogs, Scope::Everywhere, &["8"], "logs", "Logs", "Shows the log of the selected run.").shell("netsec watch {run} --plain"),
     spec("go.back", Command::Back, Scope::Everywhere, &["esc", "-"], "back", "Back", "Returns to Home.").footer(8),
     spec("view.glyphs", Command::CycleGlyphs, Scope::Everywhere, &["b"], "glyphs", "Change the glyphs", "Cycles plots through braille, block and ascii.").footer(9),
     spec("view.redraw", Command::Redraw, Scope::Everywhere, &["ctrl-l"], "redraw", "Redraw and read again", "Repaints the whole screen and reads runs, plans and champion again."),

@@ -8,9 +8,14 @@ use super::dialogs::Dialog;
 use super::glyphs::Glyphs;
 use super::jobs::{JobKey, Jobs};
 use super::keymap::Keymap;
+use super::log_lines::LogView;
+use super::replay::Replay;
+use super::run_table::RunTable;
 use super::theme::{Theme, Tone};
 use crate::error::ErrorReport;
-use crate::events::{ControlCommand, Outcome, RuleResult, RunState, StageName, StageStatus};
+use crate::events::{
+    ControlCommand, Envelope, Outcome, RuleResult, RunState, StageName, StageStatus,
+};
 use crate::runs::RunId;
 
 /// A run in the list.
@@ -101,8 +106,12 @@ pub struct OpenRun {
     pub id: RunId,
     /// Which following feeds it.
     pub generation: u64,
-    /// Its fold.
+    /// Its fold: of the whole log, or of the part that a replay shows.
     pub state: RunState,
+    /// Its log so far.
+    pub events: Vec<Envelope>,
+    /// Where a replay stands; `None` shows the run as it is now.
+    pub replay: Option<Replay>,
     /// How it stands by lock and log; `None` until the first events came.
     pub outcome: Option<Outcome>,
 }
@@ -184,6 +193,10 @@ pub struct Model {
     pub metric: usize,
     /// Cursor on Approve.
     pub approval_cursor: usize,
+    /// The Runs screen.
+    pub run_table: RunTable,
+    /// The Logs screen.
+    pub logs: LogView,
     /// The last receipt: a sentence and what was done.
     pub receipt: Option<(String, Vec<String>)>,
     /// The message line.
@@ -224,6 +237,8 @@ impl Model {
             picked_learner: None,
             metric: 0,
             approval_cursor: 0,
+            run_table: RunTable::default(),
+            logs: LogView::default(),
             receipt: None,
             said: None,
             last_error: None,
@@ -247,6 +262,11 @@ impl Model {
     /// The runs that were read.
     pub fn run_rows(&self) -> &[RunRow] {
         self.runs.as_deref().unwrap_or(&[])
+    }
+    /// Puts the cursor of Runs on a run, or on the nearest row there is.
+    pub fn seek_run(&mut self, run: Option<&RunId>) {
+        let rows = self.runs.as_deref().unwrap_or(&[]);
+        self.run_table.seek(rows, run);
     }
     /// What waits for the person: plans, and the newest run when its worker is gone or silent.
     pub fn needs(&self) -> Vec<Need<'_>> {
@@ -372,6 +392,22 @@ impl Model {
                     Availability::Enabled
                 }
             },
+            Command::OpenRun | Command::MarkRun
+                if self.run_table.chosen(self.run_rows()).is_none() =>
+            {
+                no("there is no run")
+            }
+            Command::Replay if self.open.as_ref().is_none_or(|o| o.events.is_empty()) => {
+                no("there is no run to replay")
+            }
+            Command::ReplayBack
+            | Command::ReplayForward
+            | Command::ReplayStageBack
+            | Command::ReplayStageForward
+                if self.open.as_ref().is_none_or(|o| o.replay.is_none()) =>
+            {
+                no("no replay is shown")
+            }
             Command::Open if self.needs().is_empty() && self.run_rows().is_empty() => {
                 no("there is no run yet")
             }

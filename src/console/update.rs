@@ -5,16 +5,18 @@ use crossterm::event::{KeyEvent, KeyEventKind};
 
 use super::clipboard;
 use super::commands::{self, Command, Risk, Screen};
-use super::dialogs::{Confirm, Decision, Dialog, Help, Notice, Palette, Purpose, Reply};
+use super::dialogs::{Confirm, Decision, Dialog, Find, Help, Notice, Palette, Purpose, Reply};
 use super::effect::Effect;
 use super::jobs::{Done, Job, JobKey};
 use super::keymap::Chord;
+use super::log_lines::{LogFilter, LogLine};
 use super::message::Message;
 use super::model::{Availability, Model, Need, OpenRun, Said};
+use super::replay::Replay;
 use super::screens;
 use super::theme::Tone;
 use crate::error::ErrorReport;
-use crate::events::{ControlCommand, Outcome, ReadLine, RunState};
+use crate::events::{ControlCommand, Envelope, Outcome, ReadLine, RunState};
 use crate::runs::{self, RunId};
 
 /// Takes a message in and returns what is to be done outside.
@@ -178,6 +180,7 @@ impl Update<'_> {
         match dialog.command(command, self.model) {
             Reply::Stay => self.model.dialogs.push(dialog),
             Reply::Close => {}
+            Reply::Find(screen, text) => self.narrow(screen, text),
             Reply::Run(command) => self.command(command),
             Reply::Do(job) => {
                 if let Some(why) = self.model.session.view_only.clone() {
@@ -233,6 +236,42 @@ impl Update<'_> {
             Command::Back | Command::GoHome => self.model.screen = Screen::Home,
             Command::GoTraining => self.model.screen = Screen::Training,
             Command::GoApproval => self.model.screen = Screen::Approval,
+            Command::GoRuns => {
+                self.keep_run();
+                self.model.screen = Screen::Runs;
+            }
+            Command::GoLogs => self.model.screen = Screen::Logs,
+            Command::OpenRun => {
+                self.select_run();
+                self.model.screen = Screen::Training;
+            }
+            Command::SortRuns => {
+                self.model.run_table.order = self.model.run_table.order.next();
+                self.keep_run();
+            }
+            Command::FilterRuns => {
+                let find = Find::new(Screen::Runs, &self.model.run_table.filter);
+                self.model.dialogs.push(Dialog::Find(find));
+            }
+            Command::MarkRun => {
+                if let Some(run) = self.chosen_run() {
+                    self.model.run_table.mark(&run);
+                }
+            }
+            Command::LogLevel => self.filter_log(|filter| filter.level = filter.level.next()),
+            Command::LogStage => self.filter_log(LogFilter::next_stage),
+            Command::FindLog => {
+                let find = Find::new(Screen::Logs, &self.model.logs.filter.find);
+                self.model.dialogs.push(Dialog::Find(find));
+            }
+            Command::Replay => self.replay(|replay, events| match replay {
+                Some(_) => None,
+                None => Some(Replay::start(events)),
+            }),
+            Command::ReplayBack => self.scrub(|r, events| r.step(events, false)),
+            Command::ReplayForward => self.scrub(|r, events| r.step(events, true)),
+            Command::ReplayStageBack => self.scrub(|r, events| r.stage(events, false)),
+            Command::ReplayStageForward => self.scrub(|r, events| r.stage(events, true)),
             Command::Up => self.step(-1),
             Command::Down => self.step(1),
             Command::PageUp => self.step(-10),
@@ -291,6 +330,8 @@ impl Update<'_> {
                 Screen::Home => Command::Open,
                 Screen::Training => Command::GoTraining,
                 Screen::Approval => Command::GoApproval,
+                Screen::Runs => Command::OpenRun,
+                Screen::Logs => Command::GoLogs,
             }),
         };
         let Some(text) = chosen.and_then(|command| self.model.shell(command)) else {
@@ -335,6 +376,12 @@ impl Update<'_> {
                 let rows = self.model.plans.len();
                 self.model.approval_cursor = moved(self.model.approval_cursor, rows);
             }
+            Screen::Runs => {
+                let rows = self.model.run_table.rows(self.model.run_rows()).len();
+                self.model.run_table.cursor = moved(self.model.run_table.cursor, rows);
+                self.select_run();
+            }
+            Screen::Logs => self.model.logs.step(by),
         }
     }
 
@@ -396,7 +443,71 @@ impl Update<'_> {
         self.model.picked_learner = Some(learners[to as usize].to_owned());
     }
 
-    // Runs
+    // Runs, logs, replay
+
+    fn chosen_run(&self) -> Option<RunId> {
+        let chosen = self.model.run_table.chosen(self.model.run_rows());
+        chosen.map(|row| row.id.clone())
+    }
+
+    /// The run under the cursor of Runs becomes the run on screen.
+    fn select_run(&mut self) {
+        if let Some(run) = self.chosen_run() {
+            let newest = self.model.run_rows().first().map(|r| &r.id);
+            self.model.follow_newest = Some(&run) == newest;
+            self.open(run);
+        }
+    }
+
+    /// The cursor of Runs stays on its run after filter or order changed.
+    fn keep_run(&mut self) {
+        let open = self.open_id();
+        self.model.seek_run(open.as_ref());
+    }
+
+    fn narrow(&mut self, screen: Screen, text: String) {
+        if screen == Screen::Runs {
+            self.model.run_table.filter = text;
+            self.keep_run();
+            // The run on screen may have been filtered away.
+            self.select_run();
+        } else {
+            self.filter_log(|filter| filter.find = text);
+        }
+    }
+
+    fn filter_log(&mut self, change: impl FnOnce(&mut LogFilter)) {
+        let mut filter = self.model.logs.filter.clone();
+        change(&mut filter);
+        self.model.logs.set_filter(filter);
+    }
+
+    /// Begins, moves or ends a replay of the run on screen.
+    fn replay(&mut self, change: impl FnOnce(Option<Replay>, &[Envelope]) -> Option<Replay>) {
+        let Some(open) = &mut self.model.open else {
+            return;
+        };
+        open.replay = change(open.replay, &open.events);
+        open.state = match open.replay {
+            Some(replay) => replay.state(&open.events),
+            None => RunState::replay(&open.events),
+        };
+        let moment = open.replay.and_then(|r| r.moment(&open.events));
+        let run = open.id.short().to_owned();
+        let text = match moment {
+            Some((at, share)) => format!(
+                "Replay of run {run} at {}, {:.0} %.",
+                self.model.clock(at),
+                share * 100.0
+            ),
+            None => "The run as it is now.".to_owned(),
+        };
+        self.say(Tone::Plain, text);
+    }
+
+    fn scrub(&mut self, step: impl FnOnce(Replay, &[Envelope]) -> Replay) {
+        self.replay(|replay, events| replay.map(|r| step(r, events)));
+    }
 
     fn open(&mut self, run: RunId) {
         if self.model.open.as_ref().is_some_and(|o| o.id == run) {
@@ -408,8 +519,11 @@ impl Update<'_> {
             id: run.clone(),
             generation,
             state: RunState::default(),
+            events: Vec::new(),
+            replay: None,
             outcome: None,
         });
+        self.model.logs.clear();
         self.model.picked_learner = None;
         self.model.metric = 0;
         self.effects.push(Effect::Follow { run, generation });
@@ -434,12 +548,35 @@ impl Update<'_> {
         let before = open.outcome;
         for line in lines {
             match line {
-                ReadLine::Event { envelope, .. } => open.state.apply(envelope),
-                ReadLine::Damaged(damage) => open.state.damage.push(damage.seq),
-                ReadLine::Restarted => open.state = RunState::default(),
+                ReadLine::Event { envelope, .. } => {
+                    if open.replay.is_none() {
+                        open.state.apply(envelope);
+                    }
+                    self.model.logs.push(LogLine::of(envelope));
+                    open.events.push(envelope.as_ref().clone());
+                }
+                ReadLine::Damaged(damage) => {
+                    open.state.damage.push(damage.seq);
+                    self.model
+                        .logs
+                        .push(LogLine::damaged(damage.seq, &damage.reason));
+                }
+                ReadLine::Restarted => {
+                    open.state = RunState::default();
+                    open.events.clear();
+                    open.replay = None;
+                    self.model.logs.clear();
+                }
             }
         }
-        let outcome = runs::outcome(&open.state, alive, created_at, now);
+        let outcome = match open.replay {
+            None => runs::outcome(&open.state, alive, created_at, now),
+            // What is shown is the past; how the run stands is a matter of the whole log.
+            Some(_) => {
+                let state = RunState::replay(&open.events);
+                runs::outcome(&state, alive, created_at, now)
+            }
+        };
         open.outcome = Some(outcome);
         let same = before == Some(outcome);
         if !lines.is_empty() || !same {
@@ -512,6 +649,7 @@ impl Update<'_> {
                     self.open(newest);
                 }
                 self.put_cursor(under);
+                self.keep_run();
             }
             Done::Plans(plans) => {
                 let under = self.under_cursor();

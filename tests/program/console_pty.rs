@@ -229,9 +229,9 @@ fn keys_drive_it_and_quit_restores_everything() {
     assert_ne!(session.modes(), fresh);
     assert!(session.text().contains("[1 Home]"), "{}", session.text());
     session.keys("\r");
-    session.wait_text("[2 Train]");
+    session.wait_text("[4 Train]");
     session.wait_text("xgboost");
-    session.keys("3");
+    session.keys("6");
     session.wait_text("No plan waits for a decision.");
     session.keys("?");
     session.wait_text("Keys on Approve");
@@ -269,7 +269,7 @@ fn every_key_is_answered_without_waiting_for_anything_else() {
     // that many would end the patience of the whole walk.
     let begun = Instant::now();
     for _ in 0..30 {
-        for (key, tab) in [("2", "[2 Train]"), ("3", "[3 Approve]"), ("1", "[1 Home]")] {
+        for (key, tab) in [("4", "[4 Train]"), ("6", "[6 Approve]"), ("1", "[1 Home]")] {
             session.keys(key);
             session.wait_text(tab);
         }
@@ -324,8 +324,8 @@ fn suspending_gives_the_terminal_back_and_fg_repaints() {
     session.wait("the screen again", |s| {
         s.alternate_screen() && s.contents().contains("summary of data_ingestion")
     });
-    session.keys("2");
-    session.wait_text("[2 Train]");
+    session.keys("4");
+    session.wait_text("[4 Train]");
     session.keys("q");
     session.wait_text("the-end");
     assert_eq!(session.modes(), fresh);

@@ -3,18 +3,20 @@
 
 mod confirm;
 mod decision;
+mod find;
 mod help;
 mod notice;
 mod palette;
 
 pub use confirm::{Confirm, Purpose};
 pub use decision::Decision;
+pub use find::Find;
 pub use help::Help;
 pub use notice::Notice;
 pub use palette::Palette;
 
 use super::canvas::Canvas;
-use super::commands::Command;
+use super::commands::{Command, Screen};
 use super::jobs::Job;
 use super::keymap::Chord;
 use super::layout;
@@ -27,6 +29,8 @@ pub enum Dialog {
     Help(Help),
     /// Commands by name.
     Palette(Palette),
+    /// The text a list is narrowed to.
+    Find(Find),
     /// A question with two buttons, and perhaps a field.
     Confirm(Confirm),
     /// Approve or reject a plan.
@@ -44,6 +48,8 @@ pub enum Reply {
     Close,
     /// It closes and this job starts.
     Do(Job),
+    /// It closes and the list of the screen is narrowed to what contains this.
+    Find(Screen, String),
     /// It closes and this command runs.
     Run(Command),
 }
@@ -57,6 +63,7 @@ impl Dialog {
         match self {
             Dialog::Help(d) => d.command(command, model),
             Dialog::Palette(d) => d.command(command, model),
+            Dialog::Find(d) => d.command(command),
             Dialog::Confirm(d) => d.command(command),
             Dialog::Decision(d) => d.command(command, model),
             Dialog::Notice(d) => d.command(command),
@@ -67,6 +74,7 @@ impl Dialog {
         match self {
             Dialog::Help(_) | Dialog::Notice(_) => false,
             Dialog::Palette(d) => d.typed(chord),
+            Dialog::Find(d) => d.typed(chord),
             Dialog::Confirm(d) => d.typed(chord),
             Dialog::Decision(d) => d.typed(chord),
         }
@@ -76,6 +84,7 @@ impl Dialog {
         match self {
             Dialog::Help(_) | Dialog::Notice(_) => false,
             Dialog::Palette(d) => d.pasted(text),
+            Dialog::Find(d) => d.pasted(text),
             Dialog::Confirm(d) => d.pasted(text),
             Dialog::Decision(d) => d.pasted(text),
         }
@@ -86,6 +95,7 @@ impl Dialog {
         let wanted = match self {
             Dialog::Help(d) => d.size(model, w, h),
             Dialog::Palette(d) => d.size(w, h),
+            Dialog::Find(d) => d.size(w),
             Dialog::Confirm(d) => d.size(w),
             Dialog::Decision(d) => d.size(model, w, h),
             Dialog::Notice(d) => d.size(w),
@@ -99,6 +109,7 @@ impl Dialog {
         match self {
             Dialog::Help(d) => d.view(model, &mut part),
             Dialog::Palette(d) => d.view(model, &mut part),
+            Dialog::Find(d) => d.view(&mut part),
             Dialog::Confirm(d) => d.view(model, &mut part),
             Dialog::Decision(d) => d.view(model, &mut part),
             Dialog::Notice(d) => d.view(&mut part),

@@ -1,13 +1,12 @@
 //! Home: is anything waiting for me, what is running and how far, is the machinery healthy.
 
-use super::{bytes, figure, outcome_word, stage_word, standing, took, training_share};
+use super::{bytes, figure, outcome_word, run_word, stage_word, took, training_share};
 use crate::console::canvas::Canvas;
 use crate::console::layout::Room;
 use crate::console::model::{ChampionLine, Model, Need, OpenRun};
 use crate::console::theme::Tone;
 use crate::console::widgets::{Column, Table, gauge};
 use crate::events::{DriftVerdict, GateVerdict, RunState, StageName, StageState, StageStatus};
-use crate::runs::RunId;
 use crate::text::count;
 
 /// Rows the cursor moves over: what needs me, then the runs.
@@ -344,27 +343,6 @@ fn runs(model: &Model, canvas: &mut Canvas<'_>, headings: bool) {
         headings,
     }
     .view(&mut canvas.part(0, 1, canvas.width(), h));
-}
-
-/// The word of a run in the list: the champion and what waits are said.
-fn run_word(model: &Model, id: RunId, outcome: crate::events::Outcome) -> (String, Tone) {
-    if model.plans.iter().any(|p| p.run_id == id) {
-        return ("APPROVE?".to_owned(), Tone::Warn);
-    }
-    if super::is_champion(model, &id) {
-        return ("champion".to_owned(), Tone::Good);
-    }
-    match &model.open {
-        // The run on screen is known better than the list.
-        Some(open) if open.id == id && open.outcome.is_some() => {
-            let (word, tone) = standing(model, open);
-            match word.split_once(' ') {
-                Some((first, _)) => (first.to_lowercase(), tone),
-                None => (word, tone),
-            }
-        }
-        _ => outcome_word(outcome),
-    }
 }
 
 fn health_lines(model: &Model) -> Vec<(&'static str, String, &'static str, Tone)> {

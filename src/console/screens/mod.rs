@@ -2,6 +2,8 @@
 
 mod approval;
 mod home;
+mod logs;
+mod runs;
 mod training;
 
 use super::canvas::Canvas;
@@ -35,6 +37,8 @@ pub fn view(model: &Model, canvas: &mut Canvas<'_>) -> Option<(u16, u16)> {
             Screen::Home => home::view(model, &mut body, parts.room),
             Screen::Training => training::view(model, &mut body, parts.room),
             Screen::Approval => approval::view(model, &mut body, parts.room),
+            Screen::Runs => runs::view(model, &mut body, parts.room),
+            Screen::Logs => logs::view(model, &mut body, parts.room),
         }
     }
     message(model, &mut canvas.part(0, parts.message.y, b.width, 1));
@@ -107,6 +111,8 @@ fn tabs(model: &Model, canvas: &mut Canvas<'_>) {
             Screen::Home => Command::GoHome,
             Screen::Training => Command::GoTraining,
             Screen::Approval => Command::GoApproval,
+            Screen::Runs => Command::GoRuns,
+            Screen::Logs => Command::GoLogs,
         };
         let key = model
             .keymap
@@ -235,6 +241,9 @@ pub(super) fn capital(key: &str) -> String {
 /// How a run stands, in a word or two, with its tone.
 pub fn standing(model: &Model, open: &OpenRun) -> (String, Tone) {
     let state = &open.state;
+    if let Some((_, share)) = open.replay.and_then(|r| r.moment(&open.events)) {
+        return (format!("REPLAY {:.0}%", share * 100.0), Tone::Warn);
+    }
     let Some(outcome) = open.outcome else {
         return ("reading".to_owned(), Tone::Dim);
     };
@@ -274,6 +283,27 @@ pub fn standing(model: &Model, open: &OpenRun) -> (String, Tone) {
 /// Whether this run made the champion.
 fn is_champion(model: &Model, run: &RunId) -> bool {
     matches!(&model.health.champion, ChampionLine::Version(_, made_by) if made_by == run)
+}
+
+/// The word of a run in the list: the champion and what waits are said.
+fn run_word(model: &Model, id: RunId, outcome: Outcome) -> (String, Tone) {
+    if model.plans.iter().any(|p| p.run_id == id) {
+        return ("APPROVE?".to_owned(), Tone::Warn);
+    }
+    if is_champion(model, &id) {
+        return ("champion".to_owned(), Tone::Good);
+    }
+    match &model.open {
+        // The run on screen is known better than the list.
+        Some(open) if open.id == id && open.outcome.is_some() => {
+            let (word, tone) = standing(model, open);
+            match word.split_once(' ') {
+                Some((first, _)) => (first.to_lowercase(), tone),
+                None => (word, tone),
+            }
+        }
+        _ => outcome_word(outcome),
+    }
 }
 
 fn past(decision: &str) -> String {

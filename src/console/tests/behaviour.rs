@@ -25,7 +25,7 @@ fn jobs(effects: &[Effect]) -> Vec<&Job> {
 #[test]
 fn approving_needs_a_reason_the_version_and_the_button() {
     let mut model = waiting((120, 36));
-    press(&mut model, "3 enter");
+    press(&mut model, "6 enter");
     assert!(matches!(model.dialogs[..], [Dialog::Decision(_)]));
     // Straight to the button: it does nothing.
     assert!(press(&mut model, "shift-tab shift-tab tab tab tab tab enter").is_empty());
@@ -56,7 +56,7 @@ fn approving_needs_a_reason_the_version_and_the_button() {
 #[test]
 fn the_decision_starts_on_cancel() {
     let mut model = waiting((80, 24));
-    assert!(press(&mut model, "3 enter enter").is_empty());
+    assert!(press(&mut model, "6 enter enter").is_empty());
     assert!(model.dialogs.is_empty());
 }
 
@@ -64,7 +64,7 @@ fn the_decision_starts_on_cancel() {
 fn rejecting_needs_a_reason_only() {
     let mut model = waiting((80, 24));
     assert!(
-        press(&mut model, "3 enter tab enter").is_empty(),
+        press(&mut model, "6 enter tab enter").is_empty(),
         "no reason yet"
     );
     press(&mut model, "shift-tab shift-tab shift-tab");
@@ -80,7 +80,7 @@ fn the_version_cannot_be_pasted_and_pasted_text_is_no_command() {
     let mut model = waiting((80, 24));
     update(&mut model, Message::Paste("q3\r".into()), start());
     assert!(!model.quit && model.screen == Screen::Home);
-    press(&mut model, "3 enter shift-tab");
+    press(&mut model, "6 enter shift-tab");
     update(&mut model, Message::Paste("v2".into()), start());
     assert!(model.said.as_ref().unwrap().text.contains("ignored"));
     press(&mut model, "shift-tab");
@@ -98,7 +98,7 @@ fn the_version_cannot_be_pasted_and_pasted_text_is_no_command() {
 #[test]
 fn a_plan_that_was_decided_elsewhere_cannot_be_approved() {
     let mut model = waiting((120, 36));
-    press(&mut model, "3 enter shift-tab shift-tab");
+    press(&mut model, "6 enter shift-tab shift-tab");
     type_text(&mut model, "reason");
     press(&mut model, "tab");
     type_text(&mut model, "v2");
@@ -122,7 +122,7 @@ fn view_only_writes_nothing_and_says_why() {
     }
     let mut model = waiting((80, 24));
     model.session.view_only = Some("this session is view only (--view-only)".into());
-    press(&mut model, "3 enter shift-tab shift-tab");
+    press(&mut model, "6 enter shift-tab shift-tab");
     type_text(&mut model, "reason");
     press(&mut model, "tab");
     type_text(&mut model, "v2");
@@ -132,7 +132,7 @@ fn view_only_writes_nothing_and_says_why() {
 #[test]
 fn stopping_and_cancelling() {
     let mut model = training((80, 24));
-    let effects = press(&mut model, "2 c");
+    let effects = press(&mut model, "4 c");
     assert_eq!(
         jobs(&effects),
         vec![&Job::Control(run_id(), ControlCommand::StopAfterRound)]
@@ -342,4 +342,40 @@ fn the_palette_explains_what_cannot_run() {
     assert_eq!(model.dialogs.len(), 1, "it stays and says why");
     let text: String = draw(&model).content().iter().map(|c| c.symbol()).collect();
     assert!(text.contains("works on Train"), "{text}");
+}
+
+#[test]
+fn a_replay_shows_the_past_and_ends_where_the_run_is() {
+    let mut model = waiting((120, 36));
+    let now = model.open.as_ref().unwrap().state.clone();
+    press(&mut model, "p");
+    assert_ne!(model.open.as_ref().unwrap().state, now);
+    // How the run stands is not a matter of what is shown.
+    assert_eq!(
+        model.open.as_ref().unwrap().outcome,
+        Some(Outcome::Finished)
+    );
+    assert!(matches!(
+        model.availability(Command::StopAfterRound),
+        Availability::Disabled(_)
+    ));
+    press(&mut model, "} } [ p");
+    assert_eq!(model.open.as_ref().unwrap().state, now);
+    assert!(matches!(
+        model.availability(Command::ReplayBack),
+        Availability::Disabled(_)
+    ));
+}
+
+#[test]
+fn runs_are_filtered_and_the_cursor_opens_them() {
+    let mut model = waiting((120, 36));
+    press(&mut model, "7 /");
+    type_text(&mut model, "4d9c");
+    // The run that is left is read at once.
+    let effects = press(&mut model, "enter");
+    assert_eq!(model.run_table.rows(model.run_rows()).len(), 1);
+    press(&mut model, "enter");
+    assert!(matches!(effects.as_slice(), [Effect::Follow { run, .. }] if run.short() == "4d9c"));
+    assert_eq!(model.screen, Screen::Training);
 }

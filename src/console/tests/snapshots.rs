@@ -108,11 +108,11 @@ fn home_before_the_first_run() {
 #[test]
 fn train() {
     snapshot("train_running", with_keys(training, "2"));
-    snapshot("train_finished", with_keys(waiting, "2 tab"));
+    snapshot("train_finished", with_keys(waiting, "4 tab"));
     snapshot("train_without_run", |size| {
         let mut model = empty(size);
         job_done(&mut model, Done::Runs(vec![]));
-        press(&mut model, "2");
+        press(&mut model, "4");
         model
     });
 }
@@ -123,7 +123,7 @@ fn approve() {
     snapshot("approve_nothing", with_keys(training, "3"));
     snapshot("approve_receipt", |size| {
         let mut model = waiting(size);
-        press(&mut model, "3");
+        press(&mut model, "6");
         let lines = vec![
             "approval by mara journalled as record 4".into(),
             "final_model/ holds v2".into(),
@@ -137,16 +137,31 @@ fn approve() {
 }
 
 #[test]
+fn runs_and_logs() {
+    snapshot("runs", with_keys(waiting, "7"));
+    snapshot("runs_filtered", |size| {
+        let mut model = waiting(size);
+        press(&mut model, "7 space down space s /");
+        type_text(&mut model, "mara");
+        press(&mut model, "enter");
+        model
+    });
+    snapshot("logs", with_keys(training, "8"));
+    snapshot("logs_paused", with_keys(waiting, "8 up up up"));
+    snapshot("replay", with_keys(waiting, "p } } } } ] ]"));
+}
+
+#[test]
 fn dialogs() {
     snapshot("dialog_palette", with_keys(training, ": r u n"));
-    snapshot("dialog_help", with_keys(training, "2 ?"));
+    snapshot("dialog_help", with_keys(training, "4 ?"));
     snapshot("dialog_help_all", with_keys(training, "? tab"));
     snapshot("dialog_new_run", with_keys(waiting, "n"));
     snapshot("dialog_cancel", with_keys(training, "x"));
-    snapshot("dialog_decision", with_keys(waiting, "3 enter"));
+    snapshot("dialog_decision", with_keys(waiting, "6 enter"));
     snapshot("dialog_decision_valid", |size| {
         let mut model = waiting(size);
-        press(&mut model, "3 enter shift-tab shift-tab");
+        press(&mut model, "6 enter shift-tab shift-tab");
         type_text(
             &mut model,
             "better recall after class weights, ticket SEC-812",
@@ -173,7 +188,7 @@ fn without_colour_and_in_ascii() {
             Box::new(training) as Box<dyn Fn((u16, u16)) -> Model>,
         ),
         ("train", Box::new(with_keys(training, "2"))),
-        ("decision", Box::new(with_keys(waiting, "3 enter"))),
+        ("decision", Box::new(with_keys(waiting, "6 enter"))),
     ] {
         let mut model = build((80, 24));
         model.capabilities.colours = Colours::None;

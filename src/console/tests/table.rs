@@ -60,7 +60,7 @@ fn production_has_no_key_and_opens_a_dialog() {
         let remapped = BTreeMap::from([(spec.id.to_owned(), "ctrl-t".to_owned())]);
         let mut model = waiting((120, 36));
         model.keymap = Keymap::new(&remapped).unwrap();
-        let effects = press(&mut model, "3 ctrl-t");
+        let effects = press(&mut model, "6 ctrl-t");
         assert_eq!(model.dialogs.len(), 1, "{}", spec.id);
         assert!(effects.is_empty(), "{}: {effects:?}", spec.id);
     }

@@ -1,0 +1,177 @@
+//! Runs: every run with filter, order and marks; the stages and settings of the one under the
+//! cursor beside it.
+
+use super::{figure, run_word, stage_word, took};
+use crate::console::canvas::Canvas;
+use crate::console::layout::Room;
+use crate::console::model::{Model, OpenRun, RunRow};
+use crate::console::theme::Tone;
+use crate::console::widgets::{Column, Table};
+use crate::events::StageName;
+use crate::text;
+
+/// Draws the screen.
+pub fn view(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
+    let (w, h) = (canvas.width(), canvas.height());
+    let table = &model.run_table;
+    let shown = table.rows(model.run_rows());
+    let mut remark = format!(
+        "{} of {}, {}",
+        shown.len(),
+        model.run_rows().len(),
+        table.order.name()
+    );
+    if !table.filter.is_empty() {
+        remark.push_str(&format!(", contains \"{}\"", table.filter));
+    }
+    canvas.rule(0, "Runs", &remark);
+    if shown.is_empty() {
+        let text = match (&model.runs, model.run_rows().is_empty()) {
+            (None, _) => "Reading the runs.",
+            (_, true) => "There is no run yet; n on Home starts one, or netsec retrain in a shell.",
+            (_, false) => "No run contains all these words.",
+        };
+        canvas.put(3, 1, text, Tone::Dim);
+        return;
+    }
+    match room {
+        Room::Large => {
+            let left = w * 3 / 5;
+            list(model, &shown, &mut canvas.part(0, 1, left, h - 1), true);
+            canvas.part(left, 1, 1, h - 1).divider(0);
+            details(
+                model,
+                &mut canvas.part(left + 1, 1, w - left - 1, h - 1),
+                true,
+            );
+        }
+        Room::Medium => {
+            let top = (h - 1).saturating_sub(9);
+            list(model, &shown, &mut canvas.part(0, 1, w, top), true);
+            details(model, &mut canvas.part(0, 1 + top, w, 9), false);
+        }
+        Room::Small => list(model, &shown, &mut canvas.part(0, 1, w, h - 1), false),
+    }
+}
+
+fn list(model: &Model, shown: &[&RunRow], canvas: &mut Canvas<'_>, headings: bool) {
+    let columns = [
+        Column::left("", 1),
+        Column::left("Run", 5),
+        Column::left("When", 12),
+        Column::left("State", 10),
+        Column::right("F1", 7),
+        Column::left("Selected", 19),
+        Column::left("By", 8),
+        Column::left("Note", 30),
+    ];
+    let rows = shown
+        .iter()
+        .map(|r| {
+            let (word, tone) = run_word(model, r.id.clone(), r.outcome);
+            let plain = |text: String| (text, Tone::Plain);
+            let mark = if model.run_table.marks.contains(&r.id) {
+                "*"
+            } else {
+                ""
+            };
+            vec![
+                (mark.to_owned(), Tone::Key),
+                plain(r.id.short().to_owned()),
+                plain(r.started_at.map_or(String::new(), |t| model.day(t))),
+                (word, tone),
+                plain(figure(r.f1)),
+                plain(r.selected.clone().unwrap_or_else(|| "-".to_owned())),
+                plain(r.by.clone()),
+                (r.note.clone().unwrap_or_default(), Tone::Dim),
+            ]
+        })
+        .collect();
+    Table {
+        columns: &columns,
+        rows,
+        cursor: Some(model.run_table.cursor),
+        headings,
+    }
+    .view(canvas);
+}
+
+/// Stages, data and settings of the run under the cursor, once its log was read.
+fn details(model: &Model, canvas: &mut Canvas<'_>, tall: bool) {
+    let chosen = model.run_table.chosen(model.run_rows());
+    let Some(open) = model
+        .open
+        .as_ref()
+        .filter(|o| chosen.is_some_and(|c| c.id == o.id))
+    else {
+        return;
+    };
+    canvas.rule(0, &format!("Run {}", open.id), "");
+    let mut y = 1;
+    for name in StageName::ALL {
+        let stage = open.state.stage(name);
+        let (word, tone) = stage_word(stage.status);
+        canvas.put_in(1, y, 19, name.title(), Tone::Plain);
+        canvas.put_in(21, y, 9, &word, tone);
+        let seconds = stage.seconds.map_or(String::new(), took);
+        canvas.put_right(38, y, &seconds, Tone::Plain);
+        canvas.put_in(
+            40,
+            y,
+            canvas.width().saturating_sub(41),
+            &stage.summary,
+            Tone::Dim,
+        );
+        y += 1;
+    }
+    y += u16::from(tall);
+    let width = canvas.width().saturating_sub(2) as usize;
+    let marks = canvas.glyphs.marks();
+    for (name, value) in facts(open) {
+        for (i, line) in text::wrap(&value, width.saturating_sub(12), marks)
+            .into_iter()
+            .take(3)
+            .enumerate()
+        {
+            if i == 0 {
+                canvas.put(1, y, name, Tone::Dim);
+            }
+            canvas.put(13, y, &line, Tone::Plain);
+            y += 1;
+        }
+    }
+}
+
+/// What made the run what it is.
+fn facts(open: &OpenRun) -> Vec<(&'static str, String)> {
+    let state = &open.state;
+    let mut facts = Vec::new();
+    if let Some(note) = &state.note {
+        facts.push(("note", note.clone()));
+    }
+    if let Some(learner) = &state.selected {
+        facts.push(("selected", learner.clone()));
+        if let Some(params) = state.learner.get(learner).and_then(|l| l.params.as_ref()) {
+            facts.push(("settings", settings(params)));
+        }
+    }
+    if let Some((verdict, reason)) = &state.gate {
+        facts.push(("gate", format!("{}: {reason}", verdict.words())));
+    }
+    facts
+}
+
+/// Settings as `name value`, one after the other.
+fn settings(params: &serde_json::Value) -> String {
+    match params.as_object() {
+        Some(map) => map
+            .iter()
+            .map(|(name, value)| match value.as_str() {
+                Some(text) => format!("{name} {text}"),
+                None => format!("{name} {value}"),
+            })
+            .collect::<Vec<_>>()
+            .join(", "),
+        None => params.to_string(),
+    }
+}
