@@ -1,5 +1,7 @@
 //! The run log as lines for people: a level, a sentence, and the filter of the Logs screen. The
-//! lines are made once, when the events arrive; the screen only picks from them.
+//! lines share the events with the rest of the console.
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -41,61 +43,83 @@ impl Level {
     }
 }
 
-/// One line.
+/// One line. Its texts are made when they are looked at: most of a long log is never shown.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LogLine {
-    /// Position in the log.
-    pub seq: u64,
-    /// When; `None` for damage, which has no time.
-    pub at: Option<DateTime<Utc>>,
-    /// How much it matters.
-    pub level: Level,
-    /// The stage it belongs to.
-    pub stage: Option<StageName>,
-    /// What happened.
-    pub text: String,
-    /// Name and value of everything the event says, for the pane below.
-    pub fields: Vec<(String, String)>,
-    /// What to do, when there is something.
-    pub hints: Vec<String>,
+pub enum LogLine {
+    /// An event.
+    Event(Arc<Envelope>),
+    /// A place that cannot be read.
+    Damaged {
+        /// The sequence number that should have stood there.
+        seq: u64,
+        /// What is wrong.
+        reason: String,
+    },
 }
 
 impl LogLine {
-    /// The line of an event.
-    pub fn of(envelope: &Envelope) -> Self {
-        let text = envelope
-            .sentence()
-            .unwrap_or_else(|| detail(&envelope.event));
-        // The stage stands in a column of its own.
-        let text = match envelope.stage {
-            Some(stage) => text
-                .strip_prefix(&format!("{stage}: "))
-                .map_or(text.clone(), str::to_owned),
-            None => text,
-        };
-        Self {
-            seq: envelope.seq,
-            at: Some(envelope.at),
-            level: level(envelope),
-            stage: envelope.stage,
-            text,
-            fields: fields(&envelope.event),
-            hints: error(&envelope.event).map_or_else(Vec::new, |e| e.hints.clone()),
+    /// Position in the log.
+    pub fn seq(&self) -> u64 {
+        match self {
+            LogLine::Event(envelope) => envelope.seq,
+            LogLine::Damaged { seq, .. } => *seq,
         }
     }
-
-    /// The line of a damaged place.
-    pub fn damaged(seq: u64, reason: &str) -> Self {
-        Self {
-            seq,
-            at: None,
-            level: Level::Error,
-            stage: None,
-            text: format!("LOG DAMAGED at seq {seq}: {}", clean(reason)),
-            fields: Vec::new(),
-            hints: vec![
-                "What stands before and after is shown; the run itself is not affected.".to_owned(),
-            ],
+    /// When; damage has no time.
+    pub fn at(&self) -> Option<DateTime<Utc>> {
+        match self {
+            LogLine::Event(envelope) => Some(envelope.at),
+            LogLine::Damaged { .. } => None,
+        }
+    }
+    /// How much it matters.
+    pub fn level(&self) -> Level {
+        match self {
+            LogLine::Event(envelope) => level(envelope),
+            LogLine::Damaged { .. } => Level::Error,
+        }
+    }
+    /// The stage it belongs to.
+    pub fn stage(&self) -> Option<StageName> {
+        match self {
+            LogLine::Event(envelope) => envelope.stage,
+            LogLine::Damaged { .. } => None,
+        }
+    }
+    /// What happened, without the stage, which stands in a column of its own.
+    pub fn text(&self) -> String {
+        match self {
+            LogLine::Event(envelope) => {
+                let text = envelope
+                    .sentence()
+                    .unwrap_or_else(|| detail(&envelope.event));
+                let stage = envelope.stage.map(|stage| format!("{stage}: "));
+                match stage.and_then(|s| text.strip_prefix(&s).map(str::to_owned)) {
+                    Some(rest) => rest,
+                    None => text,
+                }
+            }
+            LogLine::Damaged { seq, reason } => {
+                format!("LOG DAMAGED at seq {seq}: {}", clean(reason))
+            }
+        }
+    }
+    /// Name and value of everything the event says.
+    pub fn fields(&self) -> Vec<(String, String)> {
+        match self {
+            LogLine::Event(envelope) => fields(&envelope.event),
+            LogLine::Damaged { .. } => Vec::new(),
+        }
+    }
+    /// What to do, when there is something.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            LogLine::Event(envelope) => {
+                error(&envelope.event).map_or_else(Vec::new, |e| e.hints.clone())
+            }
+            LogLine::Damaged { .. } => {
+                vec!["What stands before and after is shown; the run goes on.".to_owned()]
+            }
         }
     }
 }
@@ -124,10 +148,13 @@ impl Default for LogFilter {
 impl LogFilter {
     /// Whether a line is shown.
     pub fn takes(&self, line: &LogLine) -> bool {
-        line.level >= self.level
-            && (self.stage.is_none() || line.stage == self.stage)
+        line.level() >= self.level
+            && (self.stage.is_none() || line.stage() == self.stage)
             && (self.find.is_empty()
-                || line.text.to_lowercase().contains(&self.find.to_lowercase()))
+                || line
+                    .text()
+                    .to_lowercase()
+                    .contains(&self.find.to_lowercase()))
     }
     /// The next stage of the filter's cycle: all, then each.
     pub fn next_stage(&mut self) {
@@ -338,7 +365,7 @@ mod tests {
     fn view() -> LogView {
         let mut view = LogView::default();
         for envelope in whole_run() {
-            view.push(LogLine::of(&envelope));
+            view.push(LogLine::Event(Arc::new(envelope)));
         }
         view
     }
@@ -349,8 +376,8 @@ mod tests {
         assert!(view.len() > 20 && view.len() < view.total());
         for at in 0..view.len() {
             let line = view.line(at).unwrap();
-            assert!(line.level >= Level::Info);
-            assert!(!line.text.is_empty(), "{line:?}");
+            assert!(line.level() >= Level::Info);
+            assert!(!line.text().is_empty(), "{line:?}");
         }
     }
 
@@ -360,16 +387,19 @@ mod tests {
         assert_eq!(view.cursor(), view.len() - 1);
         view.step(-8);
         assert_eq!(view.missed(), Some(0));
-        let seq = view.line(view.cursor()).unwrap().seq;
+        let seq = view.line(view.cursor()).unwrap().seq();
         let mut filter = view.filter.clone();
         filter.level = Level::Detail;
         view.set_filter(filter);
-        assert_eq!(view.line(view.cursor()).unwrap().seq, seq);
-        view.push(LogLine::damaged(9_999, "cut"));
+        assert_eq!(view.line(view.cursor()).unwrap().seq(), seq);
+        view.push(LogLine::Damaged {
+            seq: 9_999,
+            reason: "cut".to_owned(),
+        });
         assert_eq!(view.missed(), Some(1));
         view.step(isize::MAX / 2);
         assert_eq!(view.missed(), None);
-        assert_eq!(view.line(view.cursor()).unwrap().seq, 9_999);
+        assert_eq!(view.line(view.cursor()).unwrap().seq(), 9_999);
     }
 
     #[test]

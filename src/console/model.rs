@@ -1,5 +1,7 @@
 //! Everything the console knows. Changed by `update` only, read by the screens.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, FixedOffset, Utc};
 
 use super::capabilities::Capabilities;
@@ -109,7 +111,7 @@ pub struct OpenRun {
     /// Its fold: of the whole log, or of the part that a replay shows.
     pub state: RunState,
     /// Its log so far.
-    pub events: Vec<Envelope>,
+    pub events: Vec<Arc<Envelope>>,
     /// Where a replay stands; `None` shows the run as it is now.
     pub replay: Option<Replay>,
     /// How it stands by lock and log; `None` until the first events came.

@@ -1,5 +1,7 @@
 //! A run scrubbed like a recording: its log up to a moment, through the same fold as live.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use crate::events::{Envelope, Event, RunState};
@@ -16,13 +18,13 @@ pub struct Replay {
 
 impl Replay {
     /// The beginning of a recording.
-    pub fn start(events: &[Envelope]) -> Self {
+    pub fn start(events: &[Arc<Envelope>]) -> Self {
         Self {
             shown: events.len().min(1),
         }
     }
     /// Goes on or back by a fiftieth of the recording's time, at least one event.
-    pub fn step(self, events: &[Envelope], forward: bool) -> Self {
+    pub fn step(self, events: &[Arc<Envelope>], forward: bool) -> Self {
         let Some((first, last, now)) = self.times(events) else {
             return self;
         };
@@ -41,8 +43,8 @@ impl Replay {
         }
     }
     /// Goes to the next or former beginning of a stage, or to the end.
-    pub fn stage(self, events: &[Envelope], forward: bool) -> Self {
-        let begins = |e: &Envelope| {
+    pub fn stage(self, events: &[Arc<Envelope>], forward: bool) -> Self {
+        let begins = |e: &Arc<Envelope>| {
             matches!(
                 e.event,
                 Event::StageStarted { .. } | Event::StageReused { .. }
@@ -64,11 +66,11 @@ impl Replay {
         }
     }
     /// The state of the run at this moment.
-    pub fn state(self, events: &[Envelope]) -> RunState {
-        RunState::replay(events.iter().take(self.shown))
+    pub fn state(self, events: &[Arc<Envelope>]) -> RunState {
+        RunState::replay(events.iter().take(self.shown).map(Arc::as_ref))
     }
     /// The moment, and the share of the recording's time before it.
-    pub fn moment(self, events: &[Envelope]) -> Option<(DateTime<Utc>, f64)> {
+    pub fn moment(self, events: &[Arc<Envelope>]) -> Option<(DateTime<Utc>, f64)> {
         let (first, last, now) = self.times(events)?;
         let all = (last - first).num_milliseconds();
         let share = if all > 0 {
@@ -78,7 +80,10 @@ impl Replay {
         };
         Some((now, share.clamp(0.0, 1.0)))
     }
-    fn times(self, events: &[Envelope]) -> Option<(DateTime<Utc>, DateTime<Utc>, DateTime<Utc>)> {
+    fn times(
+        self,
+        events: &[Arc<Envelope>],
+    ) -> Option<(DateTime<Utc>, DateTime<Utc>, DateTime<Utc>)> {
         let now = events.get(self.shown.checked_sub(1)?)?;
         Some((events.first()?.at, events.last()?.at, now.at))
     }
@@ -91,9 +96,13 @@ mod tests {
     use crate::events::testing::any_log;
     use proptest::prelude::*;
 
+    fn recording(events: Vec<Envelope>) -> Vec<Arc<Envelope>> {
+        events.into_iter().map(Arc::new).collect()
+    }
+
     #[test]
     fn steps_lead_from_the_beginning_to_the_live_state_and_back() {
-        let events = whole_run();
+        let events = recording(whole_run());
         let mut replay = Replay::start(&events);
         let mut steps = 0;
         while replay.shown < events.len() {
@@ -103,7 +112,10 @@ mod tests {
             steps += 1;
         }
         assert!(steps >= 10, "{steps}");
-        assert_eq!(replay.state(&events), RunState::replay(events.iter()));
+        assert_eq!(
+            replay.state(&events),
+            RunState::replay(events.iter().map(Arc::as_ref))
+        );
         assert_eq!(replay.moment(&events).unwrap().1, 1.0);
         while replay.shown > 1 {
             replay = replay.step(&events, false);
@@ -113,7 +125,7 @@ mod tests {
 
     #[test]
     fn stages_are_marks() {
-        let events = whole_run();
+        let events = recording(whole_run());
         let mut replay = Replay::start(&events);
         let mut seen = Vec::new();
         while replay.shown < events.len() {
@@ -130,6 +142,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_log_can_be_scrubbed(log in any_log(40), ways in prop::collection::vec(0u8..4, 0..60)) {
+            let log = recording(log);
             let mut replay = Replay::start(&log);
             for way in ways {
                 replay = match way {

@@ -1,5 +1,7 @@
 //! How the model changes: same model, message and time, same result. No I/O in here.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use crossterm::event::{KeyEvent, KeyEventKind};
 
@@ -483,14 +485,14 @@ impl Update<'_> {
     }
 
     /// Begins, moves or ends a replay of the run on screen.
-    fn replay(&mut self, change: impl FnOnce(Option<Replay>, &[Envelope]) -> Option<Replay>) {
+    fn replay(&mut self, change: impl FnOnce(Option<Replay>, &[Arc<Envelope>]) -> Option<Replay>) {
         let Some(open) = &mut self.model.open else {
             return;
         };
         open.replay = change(open.replay, &open.events);
         open.state = match open.replay {
             Some(replay) => replay.state(&open.events),
-            None => RunState::replay(&open.events),
+            None => RunState::replay(open.events.iter().map(Arc::as_ref)),
         };
         let moment = open.replay.and_then(|r| r.moment(&open.events));
         let run = open.id.short().to_owned();
@@ -505,7 +507,7 @@ impl Update<'_> {
         self.say(Tone::Plain, text);
     }
 
-    fn scrub(&mut self, step: impl FnOnce(Replay, &[Envelope]) -> Replay) {
+    fn scrub(&mut self, step: impl FnOnce(Replay, &[Arc<Envelope>]) -> Replay) {
         self.replay(|replay, events| replay.map(|r| step(r, events)));
     }
 
@@ -552,14 +554,16 @@ impl Update<'_> {
                     if open.replay.is_none() {
                         open.state.apply(envelope);
                     }
-                    self.model.logs.push(LogLine::of(envelope));
-                    open.events.push(envelope.as_ref().clone());
+                    let envelope = Arc::new(envelope.as_ref().clone());
+                    self.model.logs.push(LogLine::Event(Arc::clone(&envelope)));
+                    open.events.push(envelope);
                 }
                 ReadLine::Damaged(damage) => {
                     open.state.damage.push(damage.seq);
-                    self.model
-                        .logs
-                        .push(LogLine::damaged(damage.seq, &damage.reason));
+                    self.model.logs.push(LogLine::Damaged {
+                        seq: damage.seq,
+                        reason: damage.reason.clone(),
+                    });
                 }
                 ReadLine::Restarted => {
                     open.state = RunState::default();
@@ -573,7 +577,7 @@ impl Update<'_> {
             None => runs::outcome(&open.state, alive, created_at, now),
             // What is shown is the past; how the run stands is a matter of the whole log.
             Some(_) => {
-                let state = RunState::replay(&open.events);
+                let state = RunState::replay(open.events.iter().map(Arc::as_ref));
                 runs::outcome(&state, alive, created_at, now)
             }
         };

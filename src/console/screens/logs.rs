@@ -69,16 +69,22 @@ fn row(model: &Model, line: &LogLine, here: bool, canvas: &mut Canvas<'_>, room:
     if here {
         canvas.put(1, 0, ">", Tone::Cursor);
     }
-    let clock = line.at.map_or("-".to_owned(), |at| model.clock(at));
+    let clock = line.at().map_or("-".to_owned(), |at| model.clock(at));
     canvas.put_in(3, 0, 8, &clock, Tone::Dim);
-    canvas.put_in(12, 0, 6, line.level.word(), tone(line.level));
+    canvas.put_in(12, 0, 6, line.level().word(), tone(line.level()));
     let mut x = 19;
     if room != Room::Small {
-        canvas.put_in(x, 0, 10, line.stage.map_or("run", short), Tone::Dim);
+        canvas.put_in(x, 0, 10, line.stage().map_or("run", short), Tone::Dim);
         x += 11;
     }
     let tone = if here { Tone::Cursor } else { Tone::Plain };
-    canvas.put_in(x, 0, canvas.width().saturating_sub(x + 1), &line.text, tone);
+    canvas.put_in(
+        x,
+        0,
+        canvas.width().saturating_sub(x + 1),
+        &line.text(),
+        tone,
+    );
 }
 
 /// A stage in one word.
@@ -95,23 +101,24 @@ fn short(stage: StageName) -> &'static str {
 
 /// The line in full: its text, what the event says, and what to do.
 fn detail(line: &LogLine, canvas: &mut Canvas<'_>) {
-    canvas.rule(0, "", &format!("seq {}", line.seq));
+    canvas.rule(0, "", &format!("seq {}", line.seq()));
     let width = canvas.width().saturating_sub(2) as usize;
     let marks = canvas.glyphs.marks();
     let mut lines: Vec<(String, Tone)> = Vec::new();
-    for hint in &line.hints {
+    for hint in line.hints() {
         lines.push((format!("do: {hint}"), Tone::Key));
     }
-    let whole = text::wrap(&line.text, width, marks);
+    let said = line.text();
+    let whole = text::wrap(&said, width, marks);
     // Only what the list had to cut is repeated.
-    if whole.len() > 1 || line.text.len() + 32 > width {
+    if whole.len() > 1 || said.len() + 32 > width {
         lines.extend(whole.into_iter().map(|l| (l, Tone::Plain)));
     }
     let fields: Vec<String> = line
-        .fields
-        .iter()
+        .fields()
+        .into_iter()
         .map(|(name, value)| match name.as_str() {
-            "kind" => value.clone(),
+            "kind" => value,
             _ => format!("{name} {value}"),
         })
         .collect();
