@@ -1,1 +1,3 @@
 //! Tells MLflow or DAGsHub what the run log says.
+
+pub mod mlflow;
