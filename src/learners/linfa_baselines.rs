@@ -20,6 +20,7 @@ use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::json_number::json_exact;
+use super::plain_tree::{Comparison, LinearParts, PlainNode, PlainTree, ShareTree};
 use super::scaling::{Scaling, not_finite};
 use super::{
     FitError, FitRequest, LearnerId, LinfaLogisticParams, LinfaTreeParams, Progress, StopRequest,
@@ -136,6 +137,37 @@ impl LinfaTree {
             }
         }
         Ok(())
+    }
+
+    /// The tree in plain form, its leaves sure of their class.
+    pub fn plain(&self, classes: usize) -> ShareTree {
+        let nodes = self
+            .nodes
+            .iter()
+            .map(|node| match *node {
+                Node::Leaf { class } => PlainNode::Leaf(class),
+                Node::Split {
+                    feature,
+                    threshold,
+                    left,
+                    right,
+                } => PlainNode::Split {
+                    feature,
+                    threshold,
+                    left,
+                    right,
+                    missing_left: false,
+                },
+            })
+            .collect();
+        let sure_of = |class| (0..classes).map(move |c| f64::from(u8::from(c == class)));
+        ShareTree {
+            tree: PlainTree {
+                comparison: Comparison::Below,
+                nodes,
+            },
+            shares: (0..classes).map(|c| sure_of(c).collect()).collect(),
+        }
     }
 
     /// One-hot probabilities, row-major.
@@ -279,6 +311,16 @@ impl LinfaLogistic {
             return Err("a weight is not a finite number".into());
         }
         Ok(())
+    }
+
+    /// The regression in plain form.
+    pub fn plain(&self) -> LinearParts {
+        LinearParts {
+            classes: self.classes.clone(),
+            scaling: Some((self.scaling.offset.clone(), self.scaling.scale.clone())),
+            weights: self.coefficients.clone(),
+            intercepts: self.intercepts.clone(),
+        }
     }
 
     /// Class probabilities, row-major.

@@ -15,6 +15,7 @@ mod model_tests;
 #[cfg(test)]
 mod oracle_tests;
 mod params;
+pub mod plain_tree;
 mod scaling;
 #[cfg(feature = "xgboost")]
 pub mod xgboost;

@@ -15,6 +15,7 @@ use super::seeds::TreeRng;
 use super::tree::{Tree, TreeFile, Values, top_class};
 use crate::dataset::Matrix;
 use crate::learners::json_number::{json_exact, json_exact_all};
+use crate::learners::plain_tree::VotingTrees;
 use crate::learners::{AdaboostParams, Criterion, FitError, FitRequest, Progress, StopRequest};
 
 const LEARNER: &str = "adaboost";
@@ -271,6 +272,21 @@ impl AdaboostModel {
                 let known = self.present.len() == self.classes || self.present.contains(&class);
                 *value = if known { *value / sum } else { 0.0 };
             }
+        }
+    }
+    /// The ensemble in plain form.
+    pub fn plain(&self) -> VotingTrees {
+        VotingTrees {
+            present: self.present.iter().map(|&c| c as usize).collect(),
+            trees: self
+                .trees
+                .iter()
+                .map(|tree| {
+                    let plain = tree.plain();
+                    plain.tree.map(|&row| top_class(&plain.shares[row]))
+                })
+                .collect(),
+            weights: self.weights.clone(),
         }
     }
     /// Mean decrease in impurity of each feature, weighted by the trees' weights.

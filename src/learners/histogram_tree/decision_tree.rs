@@ -11,6 +11,7 @@ use super::split::Item;
 use super::tree::{Tree, TreeFile, Values};
 use crate::dataset::Matrix;
 use crate::learners::json_number::json_exact_all;
+use crate::learners::plain_tree::ShareTree;
 use crate::learners::{DecisionTreeParams, FitError, FitRequest, Progress};
 
 const LEARNER: &str = "decision_tree";
@@ -165,6 +166,10 @@ impl DecisionTreeModel {
                 out[start..start + self.classes].copy_from_slice(shares);
             });
         })
+    }
+    /// The tree in plain form.
+    pub fn plain(&self) -> ShareTree {
+        self.tree.plain()
     }
     /// Mean decrease in impurity of each feature.
     pub fn importances(&self) -> &[f64] {

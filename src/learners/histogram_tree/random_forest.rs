@@ -18,6 +18,7 @@ use super::split::Item;
 use super::tree::{Tree, TreeFile, Values};
 use crate::dataset::Matrix;
 use crate::learners::json_number::json_exact_all;
+use crate::learners::plain_tree::ShareTree;
 use crate::learners::{FitError, FitRequest, Progress, RandomForestParams, StopRequest};
 
 const LEARNER: &str = "random_forest";
@@ -240,6 +241,10 @@ impl RandomForestModel {
                 *sum /= trees;
             }
         })
+    }
+    /// The trees in plain form.
+    pub fn plain(&self) -> Vec<ShareTree> {
+        self.trees.iter().map(Tree::plain).collect()
     }
     /// Mean decrease in impurity of each feature.
     pub fn importances(&self) -> &[f64] {

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Matrix;
+use crate::learners::plain_tree::{Comparison, PlainNode, PlainTree, ShareTree};
 
 /// A node. `x[feature] <= threshold` goes to `left`, everything else (NaN too) to `left + 1`.
 /// A leaf is its own child: `left` is itself and `step` is 0, so that walking on stays there.
@@ -28,7 +29,7 @@ pub(super) struct Tree {
     classes: usize,
     /// Distinct rows of class shares, as written to the file.
     shares: Vec<f32>,
-    /// The same, each row summing to 1 in f64.
+    /// The same in f64 as multiples of [`GRID`], each row summing to 1 exactly.
     proba: Vec<f64>,
 }
 
@@ -139,12 +140,31 @@ impl<'a> Values<'a> {
 
 const LANES: usize = 8;
 
+/// Probabilities of leaves are multiples of this, far finer than the f32 of the file. Sums over up
+/// to 2^17 trees are then exact in f64, whatever their order: every program that adds the same
+/// leaves, in any number of threads, gets the same bits and so the same label.
+const GRID: f64 = 1.0 / (1u64 << 36) as f64;
+
+/// Appends shares as probabilities on the grid. All are rounded down, which keeps their order;
+/// what is then left of 1 goes to the first of the largest, which is the top class anyway.
+fn push_on_grid(shares: &[f32], out: &mut Vec<f64>) {
+    let total: f64 = shares.iter().copied().map(f64::from).sum();
+    let start = out.len();
+    let mut rest = 1.0;
+    for &share in shares {
+        let p = (f64::from(share) / total / GRID).floor() * GRID;
+        rest -= p;
+        out.push(p);
+    }
+    let top = top_class(&out[start..]);
+    out[start + top] += rest;
+}
+
 impl Tree {
     fn assemble(nodes: Vec<Node>, leaf: Vec<u32>, classes: usize, shares: Vec<f32>) -> Self {
         let mut proba = Vec::with_capacity(shares.len());
         for row in shares.chunks_exact(classes) {
-            let total: f64 = row.iter().copied().map(f64::from).sum();
-            proba.extend(row.iter().map(|&s| f64::from(s) / total));
+            push_on_grid(row, &mut proba);
         }
         Self {
             nodes,
@@ -198,6 +218,35 @@ impl Tree {
                 each(row + lane, &self.proba[start..start + self.classes]);
             }
             row += lanes;
+        }
+    }
+    /// The plain form.
+    pub(super) fn plain(&self) -> ShareTree {
+        let nodes = self
+            .nodes
+            .iter()
+            .zip(&self.leaf)
+            .map(|(node, &row)| match node.step {
+                0 => PlainNode::Leaf(row as usize),
+                _ => PlainNode::Split {
+                    feature: node.feature as usize,
+                    threshold: f64::from(node.threshold),
+                    left: node.left as usize,
+                    right: node.left as usize + 1,
+                    missing_left: false,
+                },
+            })
+            .collect();
+        ShareTree {
+            tree: PlainTree {
+                comparison: Comparison::AtMost,
+                nodes,
+            },
+            shares: self
+                .proba
+                .chunks_exact(self.classes)
+                .map(<[f64]>::to_vec)
+                .collect(),
         }
     }
     /// The file form.

@@ -18,6 +18,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::json_number::json_exact;
+use super::plain_tree::LinearParts;
 use super::scaling::{Scaling, not_finite};
 use super::{FitError, FitRequest, LearnerId, LogisticRegressionParams, Progress, StopRequest};
 use crate::dataset::{Labels, Matrix};
@@ -174,6 +175,26 @@ impl LogisticRegression {
             return Err("a weight is not a finite number".into());
         }
         Ok(())
+    }
+
+    /// The regression in plain form, the scaling folded into the weights as prediction does it.
+    pub fn plain(&self) -> LinearParts {
+        let mut parts = LinearParts {
+            classes: self.classes.clone(),
+            scaling: None,
+            weights: self.coefficients.clone(),
+            intercepts: self.intercepts.clone(),
+        };
+        for (weights, intercept) in parts.weights.iter_mut().zip(&mut parts.intercepts) {
+            let scaling = self.scaling.offset.iter().zip(&self.scaling.scale);
+            let mut shift = 0.0;
+            for (w, (offset, scale)) in weights.iter_mut().zip(scaling) {
+                *w /= scale;
+                shift += *w * offset;
+            }
+            *intercept -= shift;
+        }
+        parts
     }
 
     /// Class probabilities, row-major, for a matrix with the features of the fit.

@@ -7,6 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::learners::plain_tree::{BoostedTrees, Comparison, PlainNode, PlainTree};
+
 /// XGBoost's model document.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -148,6 +150,25 @@ impl Document {
         self.model().iteration_indptr.len().saturating_sub(1)
     }
 
+    /// The trees in plain form. The start of a margin is XGBoost's own arithmetic: for two classes
+    /// the file holds a probability, kept off 0 and 1 and turned into a margin in `f32`.
+    pub fn plain(&self) -> Result<BoostedTrees, String> {
+        const EDGE: f32 = 1e-6;
+        let base = scores(&self.learner.learner_model_param.base_score)
+            .ok_or_else(|| "`base_score` holds no numbers".to_owned())?;
+        let start = match self.learner.objective {
+            Objective::Binary { .. } => base
+                .into_iter()
+                .map(|p| -(1.0 / p.clamp(EDGE, 1.0 - EDGE) - 1.0).ln())
+                .collect(),
+            Objective::Multi { .. } => base,
+        };
+        Ok(BoostedTrees {
+            start,
+            trees: self.model().trees.iter().map(Tree::plain).collect(),
+        })
+    }
+
     /// The summed loss reduction of all splits on each feature.
     pub fn total_gain(&self, features: usize) -> Vec<f64> {
         let mut gains = vec![0.0; features];
@@ -215,6 +236,28 @@ impl Document {
 }
 
 impl Tree {
+    fn plain(&self) -> PlainTree<f32> {
+        let nodes = self
+            .left_children
+            .iter()
+            .enumerate()
+            .map(|(node, &left)| match usize::try_from(left) {
+                // A leaf's value stands where a split has its threshold.
+                Err(_) => PlainNode::Leaf(self.split_conditions[node]),
+                Ok(left) => PlainNode::Split {
+                    feature: self.split_indices[node] as usize,
+                    threshold: f64::from(self.split_conditions[node]),
+                    left,
+                    right: self.right_children[node] as usize,
+                    missing_left: self.default_left[node] == 1,
+                },
+            })
+            .collect();
+        PlainTree {
+            comparison: Comparison::Below,
+            nodes,
+        }
+    }
     fn check(&self, id: usize, features: usize) -> Result<(), String> {
         let nodes = self.left_children.len();
         is("num_nodes", &self.tree_param.num_nodes, nodes)?;
@@ -279,14 +322,16 @@ fn is(name: &str, text: &str, wanted: usize) -> Result<(), String> {
     Err(format!("`{name}` is `{text}`, not {wanted}"))
 }
 
+/// The numbers of a list like "[5E-1]".
+fn scores(text: &str) -> Option<Vec<f32>> {
+    let list = text.strip_prefix('[')?.strip_suffix(']')?;
+    list.split(',').map(|s| s.parse().ok()).collect()
+}
+
 /// "[5E-1]", or one probability per output.
 fn check_base_score(text: &str, outputs: usize) -> Result<(), String> {
-    let list = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
-    let sound = list.is_some_and(|list| {
-        let scores: Vec<Option<f32>> = list.split(',').map(|s| s.parse().ok()).collect();
-        scores.len() == outputs && scores.iter().all(|s| s.is_some_and(|s| s.is_finite()))
-    });
-    if sound {
+    let sound = |scores: Vec<f32>| scores.len() == outputs && scores.iter().all(|s| s.is_finite());
+    if scores(text).is_some_and(sound) {
         return Ok(());
     }
     Err(format!("`base_score` is `{text}`, not {outputs} numbers"))

@@ -57,6 +57,7 @@ unsafe extern "C" {
         length: *mut Length,
         out: *mut *const c_char,
     ) -> c_int;
+    fn XGBoosterSetAttr(handle: Handle, key: *const c_char, value: *const c_char) -> c_int;
     fn XGBoosterLoadModelFromBuffer(handle: Handle, data: *const c_void, length: Length) -> c_int;
     fn XGBoosterPredictFromDense(
         handle: Handle,
@@ -247,6 +248,38 @@ impl BoosterHandle {
         // SAFETY: the booster is alive; both strings are NUL-terminated.
         check(unsafe { XGBoosterSetParam(self.0, name.as_ptr(), value.as_ptr()) })
     }
+    fn load(&self, model: &[u8]) -> Result<(), XgboostError> {
+        // SAFETY: the booster is alive; pointer and length are those of a live slice.
+        check(unsafe {
+            XGBoosterLoadModelFromBuffer(self.0, model.as_ptr().cast(), model.len() as Length)
+        })
+    }
+    fn save(&self, format: FileFormat) -> Result<Vec<u8>, XgboostError> {
+        let config = match format {
+            FileFormat::Json => c"{\"format\":\"json\"}",
+            FileFormat::Ubj => c"{\"format\":\"ubj\"}",
+        };
+        let (mut length, mut out) = (0, ptr::null());
+        // SAFETY: the booster is alive; the places are for one length and one pointer.
+        check(unsafe {
+            XGBoosterSaveModelToBuffer(self.0, config.as_ptr(), &mut length, &mut out)
+        })?;
+        if out.is_null() {
+            return Err(XgboostError("it saved nothing".into()));
+        }
+        // SAFETY: after success `out` points to `length` bytes that live until the next call on
+        // this thread; they are copied here.
+        Ok(unsafe { std::slice::from_raw_parts(out.cast::<u8>(), length as usize) }.to_vec())
+    }
+}
+
+/// XGBoost's file formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileFormat {
+    /// JSON.
+    Json,
+    /// Universal Binary JSON, XGBoost's default.
+    Ubj,
 }
 
 impl<'a> Trainer<'a> {
@@ -308,23 +341,25 @@ impl<'a> Trainer<'a> {
 
     /// The model as XGBoost's JSON.
     pub fn model(&mut self) -> Result<Vec<u8>, XgboostError> {
-        let (mut length, mut out) = (0, ptr::null());
-        // SAFETY: the booster is alive; the places are for one length and one pointer.
-        check(unsafe {
-            XGBoosterSaveModelToBuffer(
-                self.booster.0,
-                c"{\"format\":\"json\"}".as_ptr(),
-                &mut length,
-                &mut out,
-            )
-        })?;
-        if out.is_null() {
-            return Err(XgboostError("it saved nothing".into()));
-        }
-        // SAFETY: after success `out` points to `length` bytes that live until the next call on
-        // this thread; they are copied here.
-        Ok(unsafe { std::slice::from_raw_parts(out.cast::<u8>(), length as usize) }.to_vec())
+        self.booster.save(FileFormat::Json)
     }
+}
+
+/// Loads a model, notes attributes in it and saves it in a format. The caller has checked the
+/// model's trees, as for [`Predictor::from_json`].
+pub fn convert(
+    json: &[u8],
+    attributes: &[(&str, String)],
+    format: FileFormat,
+) -> Result<Vec<u8>, XgboostError> {
+    let booster = BoosterHandle::create(&[])?;
+    booster.load(json)?;
+    for (key, value) in attributes {
+        let (key, value) = (c_string((*key).to_owned())?, c_string(value.clone())?);
+        // SAFETY: the booster is alive; both strings are NUL-terminated, and XGBoost copies them.
+        check(unsafe { XGBoosterSetAttr(booster.0, key.as_ptr(), value.as_ptr()) })?;
+    }
+    booster.save(format)
 }
 
 /// A whole model that only predicts.
@@ -343,10 +378,7 @@ impl Predictor {
     /// without looking.
     pub fn from_json(json: &[u8], threads: usize) -> Result<Self, XgboostError> {
         let booster = BoosterHandle::create(&[])?;
-        // SAFETY: the booster is alive; pointer and length are those of a live slice.
-        check(unsafe {
-            XGBoosterLoadModelFromBuffer(booster.0, json.as_ptr().cast(), json.len() as Length)
-        })?;
+        booster.load(json)?;
         booster.set("nthread", &threads.to_string())?;
         Ok(Self(booster))
     }

@@ -19,10 +19,13 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
+use super::plain_tree::BoostedTrees;
 use super::{FitError, FitRequest, LearnerId, ModelError, Progress, StopRequest, XgboostParams};
 use crate::dataset::{Labels, Matrix};
 use booster::Document;
-use ffi::{BinnedMatrix, Predictor, Trainer, XgboostError};
+pub use ffi::FileFormat;
+pub use ffi::XgboostError;
+use ffi::{BinnedMatrix, Predictor, Trainer};
 
 const LEARNER: &str = LearnerId::Xgboost.as_str();
 
@@ -150,6 +153,28 @@ impl Xgboost {
             )));
         }
         Ok(wide)
+    }
+
+    /// The booster in plain form.
+    ///
+    /// # Errors
+    /// When the document holds something this program does not know.
+    pub fn plain(&self) -> Result<BoostedTrees, String> {
+        self.document.plain()
+    }
+
+    /// The model file in a format of XGBoost's own, written by XGBoost itself, with attributes
+    /// (texts by name, for whoever reads the file) in it.
+    ///
+    /// # Errors
+    /// When XGBoost refuses the model or an attribute.
+    pub fn file(
+        &self,
+        format: FileFormat,
+        attributes: &[(&str, String)],
+    ) -> Result<Vec<u8>, XgboostError> {
+        let json = self.document.to_json().map_err(XgboostError)?;
+        ffi::convert(&json, attributes, format)
     }
 
     /// Total gain per feature, not yet normalised.

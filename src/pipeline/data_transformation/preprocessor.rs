@@ -214,6 +214,10 @@ impl Preprocessor {
     pub fn columns(&self) -> &[FittedColumn] {
         &self.columns
     }
+    /// The reference rows of the KNN imputation, if that is how numbers are filled.
+    pub fn knn(&self) -> Option<&KnnReference> {
+        self.knn.as_ref()
+    }
     /// Rows of the train split it was fitted on.
     pub fn train_rows(&self) -> u64 {
         self.train_rows
