@@ -164,7 +164,8 @@ mod tests {
             let mut message = Message::new();
             message.ints(8, &values);
             let bytes = message.into_bytes();
-            let [Field::Bytes(8, packed)] = read(&bytes).try_into().expect("one field") else {
+            let fields = read(&bytes);
+            let [Field::Bytes(8, packed)] = fields.as_slice() else {
                 panic!("not a list");
             };
             let mut rest = packed.as_slice();
