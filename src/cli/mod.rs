@@ -18,6 +18,7 @@ mod import;
 mod init;
 mod journal;
 mod keys;
+mod mongodb;
 mod output;
 mod plan;
 mod predict;

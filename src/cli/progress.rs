@@ -127,13 +127,14 @@ impl Viewer for Progress {
 }
 
 /// Progress that nobody can see is no reason to end: errors of stderr are ignored.
-fn write_err(text: &str) {
+/// Writes to stderr; that nobody reads it stops nothing.
+pub(super) fn write_err(text: &str) {
     let mut err = io::stderr().lock();
     let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
 }
 
 /// Columns of the terminal on stderr.
-fn width() -> usize {
+pub(super) fn width() -> usize {
     rustix::termios::tcgetwinsize(io::stderr())
         .map(|size| usize::from(size.ws_col))
         .ok()

@@ -133,7 +133,17 @@ fn typed(
     typed.finish(detected)
 }
 
-fn stream(
+/// The format of a file, by its first bytes.
+pub(super) fn format(path: &Path) -> Result<Format, SourceError> {
+    let opened = open::open(path)?;
+    format_of(path, &opened.head).map_err(|what| SourceError::Binary {
+        path: path.to_owned(),
+        what,
+    })
+}
+
+/// Reads a file row by row into `consumer`.
+pub(super) fn stream(
     path: &Path,
     schema: Option<&Schema>,
     options: &ReadOptions,

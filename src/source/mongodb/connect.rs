@@ -17,6 +17,7 @@ use mongodb::{Client, Collection};
 
 use super::error::{MongoError, Problem, problem_of};
 use super::reach::{Attempt, Reach};
+use crate::error::CommandError;
 use crate::schema::nearest;
 use crate::secrets::{Secret, shown_address};
 use crate::text::clean_to;
@@ -40,13 +41,59 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// Reads `DATABASE.COLLECTION`; the first dot divides them, for a database has none.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (database, collection) = text.split_once('.')?;
-        (!database.is_empty() && !collection.is_empty()).then(|| Self {
-            database: database.to_owned(),
-            collection: collection.to_owned(),
+    /// A database and a collection, if a server could have them.
+    pub fn new(
+        database: impl Into<String>,
+        collection: impl Into<String>,
+    ) -> Result<Self, BadName> {
+        let (database, collection) = (database.into(), collection.into());
+        let forbidden = |c: char| matches!(c, '/' | '\\' | '.' | ' ' | '"' | '$' | '\0');
+        if database.is_empty() || database.len() > 63 || database.contains(forbidden) {
+            return Err(BadName {
+                what: "name of a database",
+                name: database,
+            });
+        }
+        // `$` and `system.` belong to the server.
+        let reserved = collection.starts_with("system.") || collection.contains('$');
+        if collection.is_empty() || collection.contains('\0') || reserved {
+            return Err(BadName {
+                what: "name of a collection",
+                name: collection,
+            });
+        }
+        Ok(Self {
+            database,
+            collection,
         })
+    }
+
+    /// Reads `DATABASE.COLLECTION`; the first dot divides them, for a database has none.
+    pub fn parse(text: &str) -> Result<Self, BadName> {
+        match text.split_once('.') {
+            Some((database, collection)) => Self::new(database, collection),
+            None => Err(BadName {
+                what: "DATABASE.COLLECTION",
+                name: text.to_owned(),
+            }),
+        }
+    }
+}
+
+/// A name that no server can have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name:?} is no {what}")]
+pub struct BadName {
+    what: &'static str,
+    name: String,
+}
+
+impl From<BadName> for CommandError {
+    fn from(e: BadName) -> Self {
+        CommandError::usage(e.to_string()).hint(
+            "It looks like `traffic.flows`: a database without dots, blanks or slashes, and a \
+             collection of it.",
+        )
     }
 }
 
@@ -121,9 +168,7 @@ impl MongoServer {
         options.sdam_event_handler = Some(listener(&heard));
         let client = Client::with_options(options).map_err(|e| {
             refused(match Reach::of(&e) {
-                Some(Reach::CertificateFile(reason)) => {
-                    Problem::BadAddress(format!("a certificate file cannot be used ({reason})"))
-                }
+                Some(Reach::CertificateFile(reason)) => Problem::CertificateFile(reason),
                 _ => Problem::BadAddress(option_complaint(&e)),
             })
         })?;
@@ -257,7 +302,8 @@ impl MongoServer {
             .collect()
     }
 
-    fn redact(&self, text: &str) -> String {
+    /// A server's sentence without credentials.
+    pub(super) fn redact(&self, text: &str) -> String {
         self.secrets.iter().fold(text.to_owned(), |text, secret| {
             text.replace(secret.expose(), "***")
         })
@@ -431,8 +477,16 @@ mod tests {
             ("traffic", "flows.2024")
         );
         assert_eq!(n.to_string(), "traffic.flows.2024");
-        for wrong in ["traffic", ".flows", "traffic.", ""] {
-            assert_eq!(Namespace::parse(wrong), None, "{wrong}");
+        for wrong in [
+            "traffic",
+            ".flows",
+            "traffic.",
+            "",
+            "a b.c",
+            "a.system.users",
+            "a.$cmd",
+        ] {
+            assert!(Namespace::parse(wrong).is_err(), "{wrong}");
         }
     }
 

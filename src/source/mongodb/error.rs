@@ -21,6 +21,8 @@ pub enum Problem {
     NoAddress,
     /// The address cannot be read.
     BadAddress(String),
+    /// A certificate file that the address names cannot be used.
+    CertificateFile(String),
     /// User name or password is wrong.
     Credentials,
     /// The user may not do that.
@@ -118,6 +120,9 @@ fn sentence(e: &MongoError) -> String {
     match problem {
         Problem::NoAddress => "no MongoDB server is named: MONGODB_URI is not set".to_owned(),
         Problem::BadAddress(reason) => format!("MONGODB_URI cannot be used: {reason}"),
+        Problem::CertificateFile(reason) => {
+            format!("{doing}: a certificate file cannot be used: {reason}")
+        }
         Problem::Credentials => {
             format!("{doing}: {server} does not accept this user name and password")
         }
@@ -178,6 +183,10 @@ impl From<MongoError> for CommandError {
             ),
             Problem::BadAddress(_) => CommandError::config(message)
                 .hint("It looks like mongodb://USER:PASSWORD@HOST:27017/?OPTION=VALUE."),
+            Problem::CertificateFile(reason) => {
+                let hint = Reach::CertificateFile(reason.clone()).hint();
+                CommandError::config(message).hint(hint)
+            }
             Problem::Credentials => CommandError::backend(message)
                 .hint("Check user name and password in MONGODB_URI.")
                 .hint(

@@ -95,7 +95,10 @@ impl Reach {
             Reach::TimedOut => {
                 "Check host and port in MONGODB_URI, and whether a firewall lies between."
             }
-            Reach::Closed => "If the server wants TLS, add `tls=true` to MONGODB_URI.",
+            Reach::Closed => {
+                "If the server wants TLS, `tls=true` belongs into MONGODB_URI; if it has none, it \
+                 must not stand there."
+            }
             Reach::UnknownAuthority => {
                 "For a private authority add `tlsCAFile=/path/to/ca.pem` to MONGODB_URI."
             }

@@ -1,0 +1,5 @@
+//! What the commands that speak to MongoDB share.
+
+mod ticker;
+
+pub(super) use ticker::Ticker;
