@@ -10,4 +10,4 @@ mod record;
 
 pub use journal::{Journal, JournalError, VerifyReport};
 pub use policy::{PolicyError, check_approver, check_plan_age};
-pub use record::{Decision, Evidence, JournalRecord, Subject};
+pub use record::{Decision, Evidence, JournalRecord, PublishTarget, Subject};

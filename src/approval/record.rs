@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::events::Actor;
 use crate::hash;
+use crate::storage::published::PointerRef;
 
 /// What was decided or done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,11 @@ pub enum Decision {
     Rollback,
     /// The former champion is in production again.
     RolledBack,
+    /// An ordered push was not carried out: somebody else had moved the published pointer. The
+    /// reason says who.
+    PushLost,
+    /// An ordered rollback was not carried out, for the same reason.
+    RollbackLost,
 }
 
 impl Decision {
@@ -34,12 +40,27 @@ impl Decision {
             Decision::Pushed => "pushed",
             Decision::Rollback => "rollback",
             Decision::RolledBack => "rolled_back",
+            Decision::PushLost => "push_lost",
+            Decision::RollbackLost => "rollback_lost",
         }
     }
     /// Whether this record says that a version went into production.
     pub fn changes_production(self) -> bool {
         matches!(self, Decision::Pushed | Decision::RolledBack)
     }
+    /// Whether this record orders an effect that a later record completes or closes.
+    pub fn orders(self) -> bool {
+        matches!(self, Decision::Push | Decision::Rollback)
+    }
+}
+
+/// Where an order publishes to, and what it expects to find there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishTarget {
+    /// The root of the published store.
+    pub store: String,
+    /// The pointer it replaces; `None` when there was none.
+    pub before: Option<PointerRef>,
 }
 
 /// Exactly what a decision is about: every hash of the model and the data behind it.
@@ -61,6 +82,10 @@ pub struct Subject {
     /// The champion at the time of the plan.
     #[serde(default)]
     pub champion_before: Option<String>,
+    /// The published store, for orders and what became of them. Left out where there is none, so
+    /// that records of former versions of the program keep their hashes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<PublishTarget>,
 }
 
 /// The evidence a decision rested on.

@@ -1,6 +1,6 @@
 //! `netsec approve`: approve a plan; with enough approvals the push runs.
 
-use super::{Globals, print_receipt};
+use super::{Globals, output, print_receipt};
 use crate::error::CommandError;
 use crate::events::Actor;
 use crate::pipeline::model_pusher;
@@ -17,12 +17,14 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
-    let receipt = model_pusher::approve(
+    let watch = |line: &str| output::note!("{}", crate::text::clean(line));
+    let receipt = model_pusher::approve_watched(
         &globals.workspace(),
         &globals.config()?,
         &args.plan,
         Actor::current(),
         &args.reason,
+        &watch,
     )?;
     print_receipt(&receipt)?;
     Ok(())

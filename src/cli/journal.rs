@@ -158,7 +158,7 @@ fn print_record(r: &JournalRecord) -> Result<(), CommandError> {
         .as_deref()
         .map_or(String::new(), |p| format!("  plan {p}"));
     output::say!(
-        "{:>4}  {}  {:<11} {:<5} by {} ({}){plan}  run {}",
+        "{:>4}  {}  {:<13} {:<5} by {} ({}){plan}  run {}",
         r.seq,
         r.at.format("%Y-%m-%d %H:%M:%S"),
         r.decision.as_str(),

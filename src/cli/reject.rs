@@ -17,10 +17,9 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
-    // The configuration is read so that a command in the wrong folder says so.
-    globals.config()?;
     let receipt = model_pusher::reject(
         &globals.workspace(),
+        &globals.config()?,
         &args.plan,
         Actor::current(),
         &args.reason,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use toml::{Table, Value};
 
-use super::Config;
+use super::{Config, StorageConfig, StorageKind};
 use crate::error::CommandError;
 
 /// Environment variables that carry the prefix but are not overrides of a key.
@@ -218,6 +218,9 @@ fn check(config: &Config, name: &str) -> Result<(), ConfigError> {
     if config.approval.approvals == 0 {
         return wrong("[approval] approvals is 0, a push needs at least 1".to_owned());
     }
+    if let Err(message) = check_storage(&config.storage) {
+        return wrong(message);
+    }
     if let Err(e) = crate::pipeline::data_validation::check_config(&config.validation) {
         return wrong(format!("{} {}", e.message, e.hints.join(" ")));
     }
@@ -240,9 +243,74 @@ fn check(config: &Config, name: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// Checks the names of the published store: they become keys of objects and paths of files.
+fn check_storage(storage: &StorageConfig) -> Result<(), String> {
+    let plain = |name: &str| {
+        !name.is_empty()
+            && !name.starts_with('.')
+            && name
+                .chars()
+                .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ' | '='))
+    };
+    if !plain(&storage.model) {
+        return Err(format!(
+            "[storage] model is `{}`, it must be a name of letters, digits, `-`, `_` and `.`",
+            storage.model
+        ));
+    }
+    for (key, prefix) in [("prefix", &storage.prefix), ("copies", &storage.copies)] {
+        let trimmed = prefix.trim_matches('/');
+        if !trimmed.is_empty() && !trimmed.split('/').all(plain) {
+            return Err(format!(
+                "[storage] {key} is `{prefix}`, it must be names of letters, digits, `-`, `_` and \
+                 `.` with single slashes between them"
+            ));
+        }
+    }
+    let bucket = storage.bucket.as_deref().unwrap_or_default();
+    match storage.kind {
+        StorageKind::Local if storage.path.as_os_str().is_empty() => {
+            Err("[storage] path is empty, it must name a folder".to_owned())
+        }
+        StorageKind::S3 if bucket.trim().is_empty() => {
+            Err("[storage] kind is `s3`, but [storage] bucket names none".to_owned())
+        }
+        StorageKind::S3 if bucket.contains(['/', ':', '?', '#']) || bucket.contains(' ') => Err(
+            format!("[storage] bucket is `{bucket}`, it must be the bucket's name alone"),
+        ),
+        StorageKind::S3
+            if storage.copies.trim_matches('/').is_empty()
+                || storage.copies.trim_matches('/') == storage.prefix.trim_matches('/') =>
+        {
+            Err(
+                "[storage] copies must name a folder of its own, besides [storage] prefix"
+                    .to_owned(),
+            )
+        }
+        StorageKind::Local | StorageKind::S3 => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_published_store_is_named_in_full() {
+        let wrong = |text: &str| parse(text, "c", none()).unwrap_err().to_string();
+        assert!(wrong("[storage]\nkind = \"s3\"").contains("bucket names none"));
+        assert!(wrong("[storage]\nkind = \"s3\"\nbucket = \"s3://x/y\"").contains("name alone"));
+        assert!(wrong("[storage]\nmodel = \"../x\"").contains("model is"));
+        assert!(wrong("[storage]\nprefix = \"a/../b\"").contains("prefix is"));
+        let same = "[storage]\nkind = \"s3\"\nbucket = \"b\"\ncopies = \"netsec/\"";
+        assert!(wrong(same).contains("folder of its own"));
+        parse(
+            "[storage]\nkind = \"s3\"\nbucket = \"b\"\nprefix = \"\"",
+            "c",
+            none(),
+        )
+        .unwrap();
+    }
 
     fn none() -> Vec<(String, String)> {
         Vec::new()

@@ -71,8 +71,10 @@ impl Work {
                 Ok(decided(receipt, true))
             }
             Job::Reject { plan_id, reason } => {
+                let config = self.config()?;
                 let by = self.by.clone();
-                let receipt = model_pusher::reject(&self.workspace, &plan_id, by, &reason)?;
+                let receipt =
+                    model_pusher::reject(&self.workspace, &config, &plan_id, by, &reason)?;
                 Ok(decided(receipt, false))
             }
         }

@@ -19,7 +19,9 @@ use crate::workspace::Workspace;
 
 /// What stands in `final_model/README.md`, so that the committed folder explains itself after
 /// every swap.
-const README: &str = include_str!("../../final_model/README.md");
+pub(crate) const FINAL_MODEL_README: &str = include_str!("../../final_model/README.md");
+/// Its name.
+pub(crate) const README_FILE: &str = "README.md";
 
 /// Why a version could not be kept, read or put in production.
 #[derive(Debug, Error)]
@@ -165,6 +167,45 @@ pub fn keep_version(
     Ok(target)
 }
 
+/// The folder and the manifest of a kept version.
+pub fn kept_version(
+    workspace: &Workspace,
+    version: &str,
+) -> Result<(PathBuf, Manifest), StorageError> {
+    let dir = workspace.versions().join(version);
+    if number(version).is_none() || !dir.join(MANIFEST_FILE).is_file() {
+        return Err(StorageError::NoVersion {
+            version: version.to_owned(),
+            available: versions(workspace)?.join(", "),
+        });
+    }
+    let manifest = read_manifest(&dir)?;
+    Ok((dir, manifest))
+}
+
+/// Takes back a version that was kept for a push that did not happen; does nothing when another
+/// plan's version lies there.
+pub fn forget_version(
+    workspace: &Workspace,
+    version: &str,
+    plan_id: &str,
+) -> Result<(), StorageError> {
+    match kept_version(workspace, version) {
+        Ok((dir, manifest)) if manifest.plan_id == plan_id => {
+            fs::remove_dir_all(&dir).map_err(at(&dir))?;
+            let versions = workspace.versions();
+            files::sync_dir(&versions).map_err(at(&versions))
+        }
+        Ok(_) | Err(StorageError::NoVersion { .. }) => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
+/// The manifest in `final_model/`, when there is one that can be read.
+pub fn in_place(workspace: &Workspace) -> Option<Manifest> {
+    read_manifest(&workspace.final_model()).ok()
+}
+
 /// Puts a kept version in production: a whole copy is written aside and exchanged with
 /// `final_model/`.
 pub fn put_in_production(workspace: &Workspace, version: &str) -> Result<(), StorageError> {
@@ -184,8 +225,8 @@ pub fn put_in_production(workspace: &Workspace, version: &str) -> Result<(), Sto
     for (name, expected) in &manifest.files {
         copy_checked(&source.join(name), &next.path().join(name), Some(expected))?;
     }
-    let readme = next.path().join("README.md");
-    files::write_atomic(&readme, README.as_bytes()).map_err(at(&readme))?;
+    let readme = next.path().join(README_FILE);
+    files::write_atomic(&readme, FINAL_MODEL_README.as_bytes()).map_err(at(&readme))?;
     let path = next.path().join(MANIFEST_FILE);
     files::write_json(&path, &manifest).map_err(at(&path))?;
     open_to_readers(next.path());
@@ -319,6 +360,8 @@ mod tests {
             champion_before: None,
             journal_hash: "h".into(),
             pushed_at: chrono::Utc::now(),
+            program: None,
+            gate_sha256: None,
         };
         keep_version(workspace, &manifest, &sources, None)
     }

@@ -51,6 +51,12 @@ pub struct Manifest {
     pub journal_hash: String,
     /// When the push was ordered.
     pub pushed_at: DateTime<Utc>,
+    /// The program that pushed it, `netsec 0.1.0`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+    /// SHA-256 of the gate's rules and what came of them, as the plan holds them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate_sha256: Option<String>,
 }
 
 /// One approval, as it stands in a manifest.

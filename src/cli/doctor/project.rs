@@ -28,6 +28,7 @@ pub(super) fn check(globals: &Globals) -> Vec<Finding> {
                 format!("{} is in order", globals.config_file().display()),
             ));
             findings.push(data(&workspace, &config));
+            findings.push(super::store::check(&workspace, &config.storage));
         }
         Err(e) => findings.push(Finding::fail("config", &e)),
     }

@@ -58,6 +58,8 @@ fn champion_of(run: &MadeUpRun, reference: bool) -> Champion {
             champion_before: None,
             journal_hash: String::new(),
             pushed_at: Utc::now(),
+            program: None,
+            gate_sha256: None,
         },
         model: contender.model,
         preprocessor: contender.preprocessor,

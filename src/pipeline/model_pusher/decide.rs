@@ -3,8 +3,9 @@
 use chrono::Utc;
 use serde::Serialize;
 
+use super::look::{PublishedSeen, targets};
 use super::plan::{self, PushPlan};
-use super::push;
+use super::push::{self, Executed, Site, Watch};
 use crate::approval::{
     Decision, Evidence, Journal, JournalRecord, PolicyError, Subject, check_approver,
     check_plan_age,
@@ -87,6 +88,15 @@ pub fn plan_status(
             reason: r.reason.clone(),
         });
     }
+    if let Some(r) = records
+        .iter()
+        .filter(about)
+        .find(|r| r.decision == Decision::PushLost)
+    {
+        return Ok(PlanStatus::Stale {
+            reason: r.reason.clone(),
+        });
+    }
     if let Some(reason) = stale(workspace, plan, records)? {
         return Ok(PlanStatus::Stale { reason });
     }
@@ -150,7 +160,9 @@ pub fn pending(workspace: &Workspace, config: &Config) -> Result<Vec<PendingPlan
 ///
 /// # Errors
 /// Kind `Refused` when the policy, a rejection, a changed champion, an altered file or the plan's
-/// age is against it; nothing is recorded then.
+/// age is against it; nothing is recorded then. Also `Refused` when somebody else has moved the
+/// published pointer: the order is then closed in the journal. Kind `Backend` when the store
+/// cannot be used: before the order nothing is recorded, after it the next decision goes on.
 pub fn approve(
     workspace: &Workspace,
     config: &Config,
@@ -158,9 +170,26 @@ pub fn approve(
     by: Actor,
     reason: &str,
 ) -> Result<Receipt, CommandError> {
+    approve_watched(workspace, config, plan_id, by, reason, &|_| {})
+}
+
+/// As [`approve`], and tells how far large files are.
+pub fn approve_watched(
+    workspace: &Workspace,
+    config: &Config,
+    plan_id: &str,
+    by: Actor,
+    reason: &str,
+    watch: Watch<'_>,
+) -> Result<Receipt, CommandError> {
     check_reason(reason)?;
+    let site = Site {
+        workspace,
+        config,
+        watch,
+    };
     let mut journal = Journal::open(workspace)?;
-    let mut lines = push::finish_interrupted(workspace, &mut journal)?;
+    let mut lines = push::finish_interrupted(site, &mut journal)?;
     let plan = plan::find_plan(workspace, plan_id)?;
     let approvals = match plan_status(workspace, &plan, journal.records())? {
         PlanStatus::Waiting { approvals } => approvals,
@@ -182,6 +211,19 @@ pub fn approve(
         journal.records(),
     )?;
     push::check_files(workspace, &plan)?;
+    check_targets(config, &plan)?;
+    let approvals = approvals + 1;
+    let needed = config.approval.approvals as usize;
+    let before = if approvals < needed {
+        None
+    } else {
+        let pointer = push::reach(site)?;
+        match &plan.published {
+            Some(PublishedSeen::Champion(pointer)) => Some(pointer.clone()),
+            Some(PublishedSeen::Nothing) => None,
+            Some(PublishedSeen::Unknown) | None => push::own(pointer, journal.records()),
+        }
+    };
     let record = journal.append(
         Decision::Approve,
         by.clone(),
@@ -194,8 +236,6 @@ pub fn approve(
         by.name, record.seq
     ));
     tell_run(workspace, &plan, Decision::Approve, &by, reason, &[]);
-    let approvals = approvals + 1;
-    let needed = config.approval.approvals as usize;
     if approvals < needed {
         lines.push(format!(
             "{approvals} of {needed} approvals; nothing is pushed yet"
@@ -206,9 +246,13 @@ pub fn approve(
             lines,
         });
     }
-    let steps = push::push(workspace, &mut journal, &plan, by.clone(), reason)?;
-    tell_run(workspace, &plan, Decision::Pushed, &by, reason, &steps);
-    lines.extend(steps);
+    let executed = push::push(site, &mut journal, &plan, before, by.clone(), reason)?;
+    let (decision, steps) = match &executed {
+        Executed::Done(steps) => (Decision::Pushed, steps.clone()),
+        Executed::Lost(reason) => (Decision::PushLost, vec![format!("not pushed: {reason}")]),
+    };
+    tell_run(workspace, &plan, decision, &by, reason, &steps);
+    lines.extend(executed.lines(&plan.version)?);
     Ok(Receipt {
         pushed: true,
         version: plan.version,
@@ -219,13 +263,19 @@ pub fn approve(
 /// Refuses a plan for good.
 pub fn reject(
     workspace: &Workspace,
+    config: &Config,
     plan_id: &str,
     by: Actor,
     reason: &str,
 ) -> Result<Receipt, CommandError> {
     check_reason(reason)?;
+    let site = Site {
+        workspace,
+        config,
+        watch: &|_| {},
+    };
     let mut journal = Journal::open(workspace)?;
-    let mut lines = push::finish_interrupted(workspace, &mut journal)?;
+    let mut lines = push::finish_interrupted(site, &mut journal)?;
     let plan = plan::find_plan(workspace, plan_id)?;
     match plan_status(workspace, &plan, journal.records())? {
         PlanStatus::Waiting { .. } | PlanStatus::Stale { .. } => {}
@@ -296,6 +346,21 @@ pub(super) fn check_reason(reason: &str) -> Result<(), CommandError> {
     }
 }
 
+/// A plan is approved for the targets it names.
+fn check_targets(config: &Config, plan: &PushPlan) -> Result<(), CommandError> {
+    let configured = targets(&config.storage);
+    if plan.targets == configured {
+        return Ok(());
+    }
+    Err(CommandError::refused(format!(
+        "plan {} would push to {}, and [storage] in config.toml names {} now",
+        plan.plan_id,
+        plan.targets.join(", "),
+        configured.join(", ")
+    ))
+    .hint("Plan again: `netsec retrain --from model_evaluation`."))
+}
+
 fn undecidable(plan: &PushPlan, status: &PlanStatus) -> CommandError {
     let id = &plan.plan_id;
     match status {
@@ -324,6 +389,7 @@ pub(super) fn subject(plan: &PushPlan) -> Subject {
         preprocessor_sha256: plan.preprocessor_sha256.clone(),
         data_digest: plan.data_digest.clone(),
         champion_before: plan.champion_before.clone(),
+        published: None,
     }
 }
 

@@ -1,18 +1,27 @@
 //! Plans the push, executes an approved plan, rolls back.
 //!
 //! The stage only plans. A push happens by decision: plan -> approve (journalled) -> check that
-//! nothing has changed -> keep the version -> exchange `final_model/` -> journal the receipt.
-//! Every step can be repeated, so a crash between any two is finished by the next decision.
+//! nothing has changed -> keep the version -> publish its files, manifest and version object ->
+//! move the published pointer -> exchange `final_model/` -> plain copies -> journal the receipt.
+//! Every step can be repeated, so a crash between any two is finished by the next decision. When
+//! somebody else has moved the pointer, the order is closed in the journal and nothing changes.
 
 mod decide;
+mod look;
 mod plan;
 mod push;
 mod rollback;
 #[cfg(test)]
+mod shared_store_tests;
+#[cfg(test)]
 mod tests;
 
-pub use decide::{PendingPlan, PlanStatus, Receipt, approve, pending, plan_status, reject};
+pub use decide::{
+    PendingPlan, PlanStatus, Receipt, approve, approve_watched, pending, plan_status, reject,
+};
+pub use look::PublishedSeen;
 pub use plan::{PlanEvidence, PushPlan, find_plan, plan_of_run, plans};
+pub use push::Watch;
 pub use rollback::rollback;
 
 use serde::{Deserialize, Serialize};
@@ -43,7 +52,7 @@ pub fn run(
             summary: "no plan: the gate did not accept".to_owned(),
         });
     }
-    let plan = plan::make(ctx, trainer, evaluation)?;
+    let (plan, warnings) = plan::make(ctx, trainer, evaluation)?;
     ctx.recorder.record(
         StageName::ModelPusher,
         Event::ApprovalRequested {
@@ -51,14 +60,26 @@ pub fn run(
             version: plan.version.clone(),
         },
     );
+    for warning in &warnings {
+        tracing::warn!(plan = %plan.plan_id, "{warning}");
+    }
+    let mut summary = format!(
+        "plan {} waits for approval as {}",
+        plan.plan_id, plan.version
+    );
+    for warning in &warnings {
+        summary.push_str("; ");
+        summary.push_str(warning);
+    }
     Ok(StageOutput {
-        summary: format!(
-            "plan {} waits for approval as {}",
-            plan.plan_id, plan.version
-        ),
+        summary,
         artifact: ModelPusherArtifact {
             plan_id: Some(plan.plan_id),
         },
-        verdict: CheckVerdict::Ok,
+        verdict: if warnings.is_empty() {
+            CheckVerdict::Ok
+        } else {
+            CheckVerdict::Warn
+        },
     })
 }

@@ -20,6 +20,8 @@ use crate::runs::RunId;
 use crate::storage;
 use crate::workspace::Workspace;
 
+use super::look::{PublishedSeen, look, targets};
+
 /// Name of the plan file in `Artifacts/<run>/model_pusher/`.
 const PLAN_FILE: &str = "plan.json";
 /// Name of the schema beside it.
@@ -67,6 +69,10 @@ pub struct PushPlan {
     pub classes: Vec<String>,
     /// Where the push writes.
     pub targets: Vec<String>,
+    /// What the published store named when the plan was made; `None` in plans of former versions
+    /// of the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<PublishedSeen>,
     /// What will happen, in order, for people.
     pub steps: Vec<String>,
     /// What it rests on.
@@ -81,7 +87,7 @@ impl PushPlan {
     /// The id that follows from the plan's content. Times are left out: the same model on the
     /// same evidence is the same plan.
     pub fn expected_id(&self) -> String {
-        let content = serde_json::json!({
+        let mut content = serde_json::json!({
             "run_id": self.run_id,
             "version": self.version,
             "model_sha256": self.model_sha256,
@@ -95,6 +101,10 @@ impl PushPlan {
             "targets": self.targets,
             "evidence": self.evidence,
         });
+        // Left out where there is none: plans of former versions keep their ids.
+        if let Some(published) = &self.published {
+            content["published"] = serde_json::json!(published);
+        }
         let mut id = hash::sha256_json(&content);
         id.truncate(ID_LENGTH);
         id
@@ -129,12 +139,13 @@ fn model_file(learner: LearnerId) -> String {
     format!("{learner}.json")
 }
 
-/// Makes the plan of this run and writes it into the stage's folder.
+/// Makes the plan of this run and writes it into the stage's folder. Returns it with what is to be
+/// said about the published store.
 pub(super) fn make(
     ctx: &StageContext<'_>,
     trainer: &ModelTrainerArtifact,
     evaluation: &ModelEvaluationArtifact,
-) -> Result<PushPlan, CommandError> {
+) -> Result<(PushPlan, Vec<String>), CommandError> {
     let run_id: RunId = ctx
         .run_dir
         .file_name()
@@ -148,7 +159,13 @@ pub(super) fn make(
     let schema_path = ctx.work_dir.join(SCHEMA_FILE);
     files::write_json(&schema_path, ctx.schema).map_err(|e| file_error(&schema_path, e))?;
     let hash_of = |path: &Path| hash::sha256_file(path).map_err(|e| file_error(path, e));
-    let version = next_version(ctx.workspace)?;
+    let seen = look(ctx.workspace, &ctx.config.storage);
+    let version = format!(
+        "v{}",
+        last_version(ctx.workspace)?.max(seen.highest_version) + 1
+    );
+    let mut warnings = seen.warnings.clone();
+    warnings.extend(seen.other_champion(evaluation.champion.as_deref()));
     let created_at = Utc::now();
     let age = i64::try_from(ctx.config.approval.max_plan_age_hours).unwrap_or(i64::MAX);
     let mut plan = PushPlan {
@@ -168,8 +185,15 @@ pub(super) fn make(
         selected,
         threshold: trainer.threshold,
         classes: ingestion.classes,
-        targets: vec!["final_model/".to_owned()],
-        steps: steps(&version, evaluation.champion.as_deref()),
+        targets: targets(&ctx.config.storage),
+        steps: super::look::steps(
+            &version,
+            evaluation.champion.as_deref(),
+            &seen,
+            &ctx.config.storage,
+            &warnings,
+        ),
+        published: Some(seen.published),
         version,
         evidence: PlanEvidence {
             f1: evaluation.f1,
@@ -185,27 +209,12 @@ pub(super) fn make(
     plan.plan_id = plan.expected_id();
     let path = ctx.work_dir.join(PLAN_FILE);
     files::write_json(&path, &plan).map_err(|e| file_error(&path, e))?;
-    Ok(plan)
+    Ok((plan, warnings))
 }
 
-fn steps(version: &str, champion: Option<&str>) -> Vec<String> {
-    vec![
-        match champion {
-            Some(champion) => format!("check that the champion is still {champion}, else stop"),
-            None => "check that there is still no champion, else stop".to_owned(),
-        },
-        format!("keep {version} in Artifacts/versions/{version}/ (model, preprocessor, schema)"),
-        format!("exchange final_model/ for {version} in one step"),
-        "write the receipt to Artifacts/journal.jsonl".to_owned(),
-    ]
-}
-
-fn next_version(workspace: &Workspace) -> Result<String, CommandError> {
-    let last = storage::versions(workspace)?
-        .last()
-        .and_then(|v| v.strip_prefix('v')?.parse::<u64>().ok())
-        .unwrap_or(0);
-    Ok(format!("v{}", last + 1))
+fn last_version(workspace: &Workspace) -> Result<u64, CommandError> {
+    let kept = storage::versions(workspace)?;
+    Ok(kept.last().and_then(|v| storage::number(v)).unwrap_or(0))
 }
 
 fn artifact<T: serde::de::DeserializeOwned>(

@@ -1,12 +1,13 @@
 //! Putting a former champion back, by the same machinery as a push.
 
 use super::decide::{Receipt, check_reason};
-use super::push;
-use crate::approval::{Decision, Evidence, Journal, JournalRecord, PolicyError, Subject};
+use super::push::{self, Site};
+use crate::approval::{Decision, Evidence, Journal, PolicyError, PublishTarget, Subject};
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::events::Actor;
 use crate::storage;
+use crate::storage::published::StoreAddress;
 use crate::workspace::Workspace;
 
 /// Puts `version` back in production; without one, the newest version older than the champion.
@@ -29,8 +30,13 @@ pub fn rollback(
         }
         .into());
     }
+    let site = Site {
+        workspace,
+        config,
+        watch: &|_| {},
+    };
     let mut journal = Journal::open(workspace)?;
-    let mut lines = push::finish_interrupted(workspace, &mut journal)?;
+    let mut lines = push::finish_interrupted(site, &mut journal)?;
     let present = Journal::in_production(journal.records())
         .map(|r| r.subject.version.clone())
         .ok_or_else(|| {
@@ -49,8 +55,25 @@ pub fn rollback(
                     .hint(format!("Name a version: {}.", kept.join(", ")))
             })?,
     };
-    // A damaged or missing final_model/ may be mended with the version it should hold.
-    let in_place = matches!(storage::load_champion(workspace), Ok(Some(c)) if c.version == target);
+    let pointer = push::reach(site)?;
+    let published = pointer.as_ref().map(|p| p.version.clone());
+    let who = pointer.as_ref().map(|p| p.who());
+    let before = push::own(pointer, journal.records());
+    if let (None, Some(who)) = (&before, who) {
+        return Err(CommandError::refused(format!(
+            "{} names {who}, which this workspace did not put there",
+            StoreAddress::of(&config.storage).root
+        ))
+        .hint("Roll back where it was pushed from.")
+        .hint(
+            "Or replace it by decision: `netsec retrain --from model_evaluation` makes a plan that \
+             follows what is published now.",
+        ));
+    }
+    // A damaged or missing final_model/ may be mended with the version it should hold, and a store
+    // that was set up later be given the champion there is.
+    let in_place = matches!(storage::load_champion(workspace), Ok(Some(c)) if c.version == target)
+        && published.as_ref() == Some(&target);
     if target == present && in_place {
         return Err(CommandError::refused(format!(
             "{target} is in production already"
@@ -75,6 +98,10 @@ pub fn rollback(
             .unwrap_or_default(),
         data_digest: former.manifest.data_digest.clone(),
         champion_before: Some(present),
+        published: Some(PublishTarget {
+            store: StoreAddress::of(&config.storage).root,
+            before,
+        }),
     };
     let evidence = Evidence {
         f1: former.manifest.f1,
@@ -83,31 +110,10 @@ pub fn rollback(
     let order = journal
         .append(Decision::Rollback, by, reason, subject, evidence)?
         .clone();
-    lines.extend(execute(workspace, &mut journal, &order)?);
+    lines.extend(push::execute(site, &mut journal, &order)?.lines(&target)?);
     Ok(Receipt {
         pushed: true,
         version: target,
         lines,
     })
-}
-
-/// Executes an ordered rollback; it may have been done before.
-pub(super) fn execute(
-    workspace: &Workspace,
-    journal: &mut Journal,
-    order: &JournalRecord,
-) -> Result<Vec<String>, CommandError> {
-    let version = &order.subject.version;
-    storage::put_in_production(workspace, version)?;
-    let record = journal.append(
-        Decision::RolledBack,
-        order.by.clone(),
-        &order.reason,
-        order.subject.clone(),
-        order.evidence.clone(),
-    )?;
-    Ok(vec![
-        format!("final_model/ is {version} again"),
-        format!("receipt journalled as record {}", record.seq),
-    ])
 }

@@ -21,7 +21,7 @@ use crate::schema::{ClassMapping, ColumnKind, ColumnSpec, Role, Schema, Target};
 use crate::storage::{self, load_champion};
 use crate::workspace::Workspace;
 
-fn actor(name: &str) -> Actor {
+pub(super) fn actor(name: &str) -> Actor {
     Actor {
         name: name.to_owned(),
         from: "here".to_owned(),
@@ -51,14 +51,14 @@ fn schema() -> Schema {
     }
 }
 
-struct House {
+pub(super) struct House {
     _dir: tempfile::TempDir,
-    workspace: Workspace,
-    config: Config,
+    pub(super) workspace: Workspace,
+    pub(super) config: Config,
 }
 
 impl House {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let workspace = Workspace::new(dir.path());
         Self {
@@ -69,7 +69,7 @@ impl House {
     }
 
     /// A finished run whose model says `share` for the threat class, with its plan.
-    fn run(&self, number: u16, share: f64) -> PushPlan {
+    pub(super) fn run(&self, number: u16, share: f64) -> PushPlan {
         let run_id = RunId::new(Utc::now(), number);
         let run = self.workspace.run_dir(&run_id);
         let dir = |name: &str| {
@@ -107,7 +107,9 @@ impl House {
         fs::write(run.join("events.jsonl"), format!("{started}\n")).unwrap();
         let sha = |path: &str| hash::sha256_file(&run.join(path)).unwrap();
         let champion = load_champion(&self.workspace).unwrap().map(|c| c.version);
-        let next = storage::versions(&self.workspace).unwrap().len() + 1;
+        let seen = super::look::look(&self.workspace, &self.config.storage);
+        let next = storage::versions(&self.workspace).unwrap().len() as u64;
+        let next = next.max(seen.highest_version) + 1;
         let mut plan = PushPlan {
             plan_id: String::new(),
             run_id: run_id.clone(),
@@ -120,7 +122,8 @@ impl House {
             selected: LearnerId::DecisionTree,
             threshold: Some(0.5),
             classes: vec!["normal".to_owned(), "attack".to_owned()],
-            targets: vec!["final_model/".to_owned()],
+            targets: super::look::targets(&self.config.storage),
+            published: Some(seen.published),
             steps: Vec::new(),
             evidence: PlanEvidence::default(),
             created_at: Utc::now(),
@@ -131,7 +134,7 @@ impl House {
         plan
     }
 
-    fn approve(&self, plan: &PushPlan, name: &str) -> Result<Receipt, CommandError> {
+    pub(super) fn approve(&self, plan: &PushPlan, name: &str) -> Result<Receipt, CommandError> {
         approve(
             &self.workspace,
             &self.config,
@@ -141,7 +144,7 @@ impl House {
         )
     }
 
-    fn rollback(&self, version: Option<&str>) -> Result<Receipt, CommandError> {
+    pub(super) fn rollback(&self, version: Option<&str>) -> Result<Receipt, CommandError> {
         rollback(
             &self.workspace,
             &self.config,
@@ -151,11 +154,11 @@ impl House {
         )
     }
 
-    fn champion(&self) -> Option<String> {
+    pub(super) fn champion(&self) -> Option<String> {
         load_champion(&self.workspace).unwrap().map(|c| c.version)
     }
 
-    fn decisions(&self) -> Vec<Decision> {
+    pub(super) fn decisions(&self) -> Vec<Decision> {
         Journal::read(&self.workspace)
             .unwrap()
             .iter()
@@ -276,10 +279,12 @@ fn the_starter_may_not_approve_where_the_policy_says_so() {
 fn a_refused_plan_stays_refused() {
     let house = House::new();
     let plan = house.run(1, 0.3);
-    let e = reject(&house.workspace, &plan.plan_id, actor("mara"), "  ").unwrap_err();
+    let (workspace, config) = (&house.workspace, &house.config);
+    let e = reject(workspace, config, &plan.plan_id, actor("mara"), "  ").unwrap_err();
     assert_eq!(e.kind, ErrorKind::Usage);
     reject(
-        &house.workspace,
+        workspace,
+        config,
         &plan.plan_id,
         actor("mara"),
         "drift unexplained",
@@ -393,7 +398,7 @@ fn a_reader_never_sees_a_mixed_pair() {
             }
             read
         });
-        for round in 0..100 {
+        for round in 0..40 {
             house
                 .rollback(Some(if round % 2 == 0 { "v1" } else { "v2" }))
                 .unwrap();
