@@ -140,18 +140,16 @@ fn dispatch(error: &(dyn StdError + 'static)) -> Problem {
         if let Some(tls) = e.downcast_ref::<rustls::Error>() {
             return Problem::Tls(tls_reason(tls));
         }
-        if let Some(io) = e.downcast_ref::<io::Error>() {
-            if let Some(tls) = io.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
-                return Problem::Tls(tls_reason(tls));
-            }
-            match io.kind() {
+        text.push_str(&e.to_string().to_ascii_lowercase());
+        cause = match e.downcast_ref::<io::Error>() {
+            Some(io) => match io.kind() {
                 io::ErrorKind::ConnectionRefused => return Problem::Refused,
                 io::ErrorKind::TimedOut => return Problem::Timeout,
-                _ => {}
-            }
-        }
-        text.push_str(&e.to_string().to_ascii_lowercase());
-        cause = e.source();
+                // What an I/O error wraps is not its source but the error itself.
+                _ => io.get_ref().map(|e| e as &(dyn StdError + 'static)),
+            },
+            None => e.source(),
+        };
     }
     // Searched, not passed on.
     if text.contains("dns error") || text.contains("failed to lookup") {
@@ -231,6 +229,8 @@ mod tests {
             rustls::CertificateError::UnknownIssuer,
         ));
         assert!(matches!(dispatch(&tls), Problem::Tls(r) if r.contains("authority")));
+        let nested = io::Error::other(io::Error::other(rustls::Error::HandshakeNotComplete));
+        assert!(matches!(dispatch(&nested), Problem::Tls(_)));
         let dns = io::Error::other("dns error: failed to lookup address information");
         assert_eq!(dispatch(&dns), Problem::UnknownHost);
     }
