@@ -97,7 +97,7 @@ pub struct SourceConfig {
     /// MongoDB: fields to read, nested ones by dots; empty = all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<String>,
-    /// MongoDB: the field that orders and bounds a snapshot instead of `_id`.
+    /// MongoDB: the field that bounds a snapshot instead of `_id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_field: Option<String>,
     /// MongoDB: the recorded upper bound of an earlier snapshot, to read the same rows again.

@@ -111,6 +111,10 @@ impl Frame {
             available: preview(&self.names()),
         })
     }
+    /// Takes a column out of the frame.
+    pub fn take_column(&mut self, column: &str) -> Option<Column> {
+        self.inner.drop_in_place(column).ok()
+    }
     /// The numbers of a column; missing values become NaN, infinities stay.
     pub fn numbers(&self, column: &str) -> Result<Vec<f64>, FrameError> {
         if !self.is_numeric(column)? {

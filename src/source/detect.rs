@@ -16,6 +16,8 @@ pub enum Format {
     Parquet,
     /// One JSON object a line.
     Ndjson,
+    /// Documents of a MongoDB collection; no file has this format.
+    Mongodb,
 }
 
 /// How the bytes are packed.
@@ -95,6 +97,7 @@ impl Detected {
                 Format::Csv => "CSV",
                 Format::Parquet => "Parquet",
                 Format::Ndjson => "NDJSON",
+                Format::Mongodb => "MongoDB",
             }
             .to_owned(),
         ];

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::mongodb::MongoError;
 use crate::dataset::FrameError;
 use crate::error::CommandError;
 
@@ -107,6 +108,32 @@ pub enum SourceError {
         /// Why the first one cannot be read.
         reason: String,
     },
+    /// MongoDB failed.
+    #[error(transparent)]
+    Mongo(#[from] MongoError),
+    /// What was asked for cannot be.
+    #[error("{0}")]
+    Setting(String),
+    /// A collection, or what a filter leaves of it, is empty.
+    #[error("{what} holds no documents{}", if *filtered { " that match the filter" } else { "" })]
+    NoDocuments {
+        /// The collection.
+        what: String,
+        /// Whether a filter is set.
+        filtered: bool,
+    },
+    /// A collection has more different fields than a table can have.
+    #[error("the documents have more than {limit} different fields")]
+    TooManyFields {
+        /// The limit.
+        limit: usize,
+    },
+    /// The program itself failed: no thread, no runtime.
+    #[error("{0}")]
+    Internal(String),
+    /// A reply of a server cannot be used.
+    #[error("a reply of the server cannot be read: {0}")]
+    BrokenReply(String),
     /// The delimiter cannot be used.
     #[error("the delimiter {0:?} cannot be used")]
     Delimiter(char),
@@ -124,6 +151,21 @@ impl From<SourceError> for CommandError {
         match e {
             SourceError::Cancelled => CommandError::cancelled(message),
             SourceError::Frame(e) => e.into(),
+            SourceError::Mongo(e) => e.into(),
+            SourceError::Setting(_) => CommandError::config(message),
+            SourceError::NoDocuments { filtered, .. } => {
+                CommandError::data(message).hint(if filtered {
+                    "Check `[source] filter`: names and types must be those of the documents."
+                } else {
+                    "`netsec import FILE` fills a collection."
+                })
+            }
+            SourceError::Internal(_) => CommandError::internal(message),
+            SourceError::TooManyFields { .. } => CommandError::data(message)
+                .hint("Field names that are data (a host, a day) make no table.")
+                .hint("`[source] fields` names those to read."),
+            SourceError::BrokenReply(_) => CommandError::backend(message)
+                .hint("Check the server: `validate` of its shell checks a collection."),
             SourceError::Io { source, .. } => {
                 let denied = source.kind() == std::io::ErrorKind::PermissionDenied;
                 let error = CommandError::data(message).because(source);

@@ -60,7 +60,7 @@ impl RowConsumer for Kinds {
             if *numeric {
                 *numeric = match cell {
                     Cell::Missing | Cell::Number(_) | Cell::Truth(_) | Cell::Nested(_) => true,
-                    Cell::Text(text) => {
+                    Cell::Text(text) | Cell::Made(_, text) => {
                         let text = text.trim_ascii();
                         text.is_empty() || number::parse(text).is_some()
                     }

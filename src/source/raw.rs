@@ -58,7 +58,7 @@ impl RowConsumer for Raw {
                 Some(Cell::Number(v)) => Some(number_text(*v)),
                 Some(Cell::Truth(v)) => Some(v.to_string()),
                 Some(Cell::Text([])) => None,
-                Some(Cell::Text(t)) => Some(lossy(t).into_owned()),
+                Some(Cell::Text(t) | Cell::Made(_, t)) => Some(lossy(t).into_owned()),
                 Some(Cell::Nested(what)) => Some(format!("({what})")),
             });
         }

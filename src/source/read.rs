@@ -154,6 +154,10 @@ pub(super) fn stream(
 ) -> Result<Detected, SourceError> {
     let opened = open::open(path)?;
     match format_of(path, &opened.head) {
+        Ok(Format::Mongodb) => Err(SourceError::Binary {
+            path: path.to_owned(),
+            what: "it is a collection".to_owned(),
+        }),
         Err(what) => Err(SourceError::Binary {
             path: path.to_owned(),
             what,

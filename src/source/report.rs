@@ -26,6 +26,18 @@ pub enum CoercionKind {
     TrailingDot,
     /// Bytes that are not UTF-8: read as Windows-1252.
     Windows1252,
+    /// A text in a column of numbers, in a source that has types (MongoDB): read as the number.
+    TextNumber,
+    /// A number in a column of texts, in a source that has types: read as its digits.
+    NumberText,
+    /// A Decimal128: read as the nearest `f64` in a column of numbers, else as its digits.
+    Decimal,
+    /// A date: read as ISO 8601 text in UTC.
+    Date,
+    /// An ObjectId or UUID: read as its usual text.
+    Identifier,
+    /// An array or a document: kept as JSON text, as `[source] arrays = "text"` asks.
+    JsonText,
 }
 
 impl CoercionKind {
@@ -42,6 +54,12 @@ impl CoercionKind {
             CoercionKind::Trimmed => "blanks around the value cut off",
             CoercionKind::TrailingDot => "trailing dot cut off",
             CoercionKind::Windows1252 => "not UTF-8, read as Windows-1252",
+            CoercionKind::TextNumber => "texts in a column of numbers, read as numbers",
+            CoercionKind::NumberText => "numbers in a column of texts, read as texts",
+            CoercionKind::Decimal => "Decimal128, read as the nearest number or as text",
+            CoercionKind::Date => "dates, read as ISO 8601 text",
+            CoercionKind::Identifier => "ObjectIds or UUIDs, read as text",
+            CoercionKind::JsonText => "arrays, kept as JSON text",
         }
     }
 }
@@ -55,8 +73,11 @@ pub struct ColumnCoercion {
     pub kind: CoercionKind,
     /// Cells of kept rows it happened to.
     pub cells: u64,
-    /// The first value it happened to, as it stands in the file.
+    /// The first value it happened to, as it stands in the source.
     pub example: String,
+    /// The `_id` of the document that holds it; files have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
 }
 
 /// Every change made while reading, in the order of the columns.

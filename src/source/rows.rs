@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::SourceError;
+use super::report::CoercionKind;
 use crate::learners::{FitControl, StopRequest};
 
 /// One cell as the format gives it.
@@ -18,9 +19,15 @@ pub(super) enum Cell<'a> {
     Truth(bool),
     /// Text: a CSV field, a JSON or Parquet string, or a number that must stay exact.
     Text(&'a [u8]),
+    /// A value of a type that a table does not have (a date, an id) as text, and what reading it
+    /// so is called.
+    Made(CoercionKind, &'a [u8]),
     /// A value that cannot stand in a table; says what it is.
     Nested(&'static str),
 }
+
+/// Tells the name a row has in its source (a document's `_id`); asked only when it is reported.
+pub(super) type RowName<'a> = &'a dyn Fn() -> Option<String>;
 
 /// Collects rows. The readers call `columns` before the first row, and again when a format
 /// without a header (NDJSON) shows new names.
@@ -31,6 +38,25 @@ pub(super) trait RowConsumer {
     fn row(&mut self, line: u64, cells: &[Cell<'_>]) -> Result<bool, SourceError>;
     /// A row that is broken already. Returns whether to go on.
     fn broken(&mut self, line: u64, reason: String, text: String) -> Result<bool, SourceError>;
+    /// A row that has a name of its own in the source.
+    fn named_row(
+        &mut self,
+        line: u64,
+        cells: &[Cell<'_>],
+        _name: RowName<'_>,
+    ) -> Result<bool, SourceError> {
+        self.row(line, cells)
+    }
+    /// A broken row that has a name of its own, as far as it could be read.
+    fn named_broken(
+        &mut self,
+        line: u64,
+        reason: String,
+        text: String,
+        _name: RowName<'_>,
+    ) -> Result<bool, SourceError> {
+        self.broken(line, reason, text)
+    }
     /// Whether the reader may read a column as text already (so that large whole numbers stay
     /// exact) or must as numbers.
     fn wants_text(&self, column: &str) -> bool;

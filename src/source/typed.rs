@@ -11,7 +11,7 @@ use super::header::{self, HeaderReport};
 use super::number;
 use super::read::Ingested;
 use super::report::{CoercionKind, CoercionReport, ColumnCoercion};
-use super::rows::{Cell, RowConsumer, decode, lossy};
+use super::rows::{Cell, RowConsumer, RowName, decode, lossy};
 use crate::dataset::{Frame, QuarantinedRow, ROW_COLUMN, number_text};
 use crate::schema::{ColumnKind, Role, Schema};
 
@@ -34,6 +34,18 @@ enum Held {
     },
 }
 
+/// A stretch of rows as they were collected.
+pub(super) struct Part {
+    /// The kept rows, with their places in the source.
+    pub frame: Frame,
+    /// The row of the source after the last one.
+    pub next_row: u64,
+    /// Rows set aside.
+    pub quarantine: Vec<QuarantinedRow>,
+    /// Changes of values, in the order of the schema's columns.
+    pub coercions: CoercionReport,
+}
+
 struct Slot {
     name: String,
     held: Held,
@@ -45,6 +57,13 @@ enum Ready {
     Text(Option<String>),
     /// A range of the scratch text.
     Scratch(usize, usize),
+}
+
+/// How often a change was made, and where first.
+struct Counted {
+    cells: u64,
+    example: String,
+    id: Option<String>,
 }
 
 /// The typed collector.
@@ -59,7 +78,10 @@ pub(super) struct Typed<'s> {
     source_row: u64,
     rows: Vec<i64>,
     quarantine: Vec<QuarantinedRow>,
-    counts: BTreeMap<(usize, CoercionKind), (u64, String)>,
+    counts: BTreeMap<(usize, CoercionKind), Counted>,
+    /// Whether the source has types of its own, so that a text in a column of numbers says
+    /// something.
+    has_types: bool,
     // Reused from row to row.
     ready: Vec<Ready>,
     scratch: String,
@@ -105,23 +127,51 @@ impl<'s> Typed<'s> {
             rows: Vec::new(),
             quarantine: Vec::new(),
             counts: BTreeMap::new(),
+            has_types: false,
             ready: Vec::new(),
             scratch: String::new(),
             changes: Vec::new(),
         }
     }
 
+    /// For a source of documents with types, whose first row here is row `first` of the source
+    /// and of which about `rows` rows are expected.
+    pub fn of_documents(mut self, first: u64, rows: usize) -> Self {
+        self.has_types = true;
+        self.source_row = first;
+        for slot in &mut self.slots {
+            if let Held::Numbers { values, .. } = &mut slot.held {
+                values.reserve(rows);
+            }
+        }
+        self
+    }
+
     /// The table; the report on the header goes into `detected`.
     pub fn finish(self, mut detected: Detected) -> Result<Ingested, SourceError> {
+        detected.columns = self.report.clone();
+        let part = self.into_part()?;
+        Ok(Ingested {
+            frame: part.frame,
+            rows: part.next_row,
+            quarantine: part.quarantine,
+            coercions: part.coercions,
+            detected,
+        })
+    }
+
+    /// What was collected, without a word about the names.
+    pub fn into_part(self) -> Result<Part, SourceError> {
         let coercions = CoercionReport {
             columns: self
                 .counts
                 .into_iter()
-                .map(|((slot, kind), (cells, example))| ColumnCoercion {
+                .map(|((slot, kind), counted)| ColumnCoercion {
                     column: self.slots[slot].name.clone(),
                     kind,
-                    cells,
-                    example,
+                    cells: counted.cells,
+                    example: counted.example,
+                    id: counted.id,
                 })
                 .collect(),
         };
@@ -138,20 +188,19 @@ impl<'s> Typed<'s> {
             });
         }
         columns.push(Series::new(ROW_COLUMN.into(), self.rows).into());
-        detected.columns = self.report;
-        Ok(Ingested {
+        Ok(Part {
             frame: Frame::from_columns(columns)?,
-            rows: self.source_row,
+            next_row: self.source_row,
             quarantine: self.quarantine,
             coercions,
-            detected,
         })
     }
 
-    fn set_aside(&mut self, line: u64, reason: String, text: &str) {
+    fn set_aside(&mut self, line: u64, reason: String, text: &str, id: Option<String>) {
         self.quarantine.push(QuarantinedRow {
             row: self.source_row,
             line,
+            id: id.map(|id| capped(&id, 200)),
             reason: capped(&reason, 300),
             text: capped(text, 200),
         });
@@ -173,6 +222,7 @@ impl<'s> Typed<'s> {
             Held::Texts(_) => (false, false, false),
             Held::Label { numeric, .. } => (*numeric, false, true),
         };
+        let mut made = None;
         let mut text: &[u8] = match cell {
             Cell::Missing => return self.missing(slot, numeric && !label),
             Cell::Number(v) if numeric && !label => return self.number(slot, v, false, whole),
@@ -181,6 +231,9 @@ impl<'s> Typed<'s> {
                 return self.missing(slot, false);
             }
             Cell::Number(v) => {
+                if self.has_types && !numeric {
+                    self.changes.push((slot, CoercionKind::NumberText));
+                }
                 self.ready.push(Ready::Text(Some(number_text(v))));
                 return Ok(());
             }
@@ -201,7 +254,16 @@ impl<'s> Typed<'s> {
                     b"false"
                 }
             }
-            Cell::Text(text) => text,
+            Cell::Text(text) => {
+                if self.has_types && numeric {
+                    made = Some(CoercionKind::TextNumber);
+                }
+                text
+            }
+            Cell::Made(kind, text) => {
+                made = Some(kind);
+                text
+            }
             Cell::Nested(_) => b"",
         };
         let trimmed = text.trim_ascii();
@@ -220,6 +282,9 @@ impl<'s> Typed<'s> {
         if trimmed.len() != text.len() {
             self.changes.push((slot, CoercionKind::Trimmed));
             text = trimmed;
+        }
+        if let Some(kind) = made {
+            self.changes.push((slot, kind));
         }
         if numeric {
             let Some(parsed) = number::parse(text) else {
@@ -333,6 +398,15 @@ impl RowConsumer for Typed<'_> {
     }
 
     fn row(&mut self, line: u64, cells: &[Cell<'_>]) -> Result<bool, SourceError> {
+        self.named_row(line, cells, &|| None)
+    }
+
+    fn named_row(
+        &mut self,
+        line: u64,
+        cells: &[Cell<'_>],
+        name: RowName<'_>,
+    ) -> Result<bool, SourceError> {
         self.ready.clear();
         self.scratch.clear();
         self.changes.clear();
@@ -343,7 +417,7 @@ impl RowConsumer for Typed<'_> {
             let cell = cells.get(at).copied().unwrap_or(Cell::Missing);
             if let Err(reason) = self.read_cell(slot, cell) {
                 let text = row_text(cells);
-                self.set_aside(line, reason, &text);
+                self.set_aside(line, reason, &text, name());
                 return Ok(true);
             }
         }
@@ -372,9 +446,13 @@ impl RowConsumer for Typed<'_> {
         for &(slot, kind) in &self.changes {
             let entry = self.counts.entry((slot, kind)).or_insert_with(|| {
                 let cell = self.positions[slot].and_then(|at| cells.get(at).copied());
-                (0, cell.map(cell_text).unwrap_or_default())
+                Counted {
+                    cells: 0,
+                    example: cell.map(cell_text).unwrap_or_default(),
+                    id: name(),
+                }
             });
-            entry.0 += 1;
+            entry.cells += 1;
         }
         self.rows.push(self.source_row as i64);
         self.source_row += 1;
@@ -382,7 +460,18 @@ impl RowConsumer for Typed<'_> {
     }
 
     fn broken(&mut self, line: u64, reason: String, text: String) -> Result<bool, SourceError> {
-        self.set_aside(line, reason, &text);
+        self.set_aside(line, reason, &text, None);
+        Ok(true)
+    }
+
+    fn named_broken(
+        &mut self,
+        line: u64,
+        reason: String,
+        text: String,
+        name: RowName<'_>,
+    ) -> Result<bool, SourceError> {
+        self.set_aside(line, reason, &text, name());
         Ok(true)
     }
 
@@ -415,7 +504,7 @@ fn cell_text(cell: Cell<'_>) -> String {
         Cell::Missing => String::new(),
         Cell::Number(v) => number_text(v),
         Cell::Truth(v) => v.to_string(),
-        Cell::Text(t) => capped(&lossy(&t[..t.len().min(400)]), SHOWN),
+        Cell::Text(t) | Cell::Made(_, t) => capped(&lossy(&t[..t.len().min(400)]), SHOWN),
         Cell::Nested(what) => what.to_owned(),
     }
 }

@@ -166,7 +166,8 @@ impl Attempt<'_> {
         match std::fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| unreadable(e.into())),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                let schema = super::sample::resolve_schema(config, self.workspace)?;
+                let schema =
+                    super::sample::resolve_schema(config, self.workspace, self.dir, self.control)?;
                 files::write_json(&path, &schema).map_err(unreadable)?;
                 Ok(schema)
             }

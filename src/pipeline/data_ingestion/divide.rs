@@ -4,20 +4,27 @@ use std::collections::HashMap;
 
 use super::split::{self, Indices, Parts};
 use super::times::times_of;
-use crate::config::SplitKind;
+use crate::config::{SourceKind, SplitKind};
 use crate::dataset::{Frame, Labels, ROW_COLUMN};
 use crate::error::CommandError;
 use crate::pipeline::StageContext;
 
-/// The kind in force: a given test file replaces the configured kind.
+/// The kind in force: a given test file or collection replaces the configured kind.
 pub(super) fn kind_of(ctx: &StageContext<'_>) -> Result<SplitKind, CommandError> {
-    match (&ctx.config.source.test_path, ctx.config.split.kind) {
-        (Some(_), _) => Ok(SplitKind::TestFile),
-        (None, SplitKind::TestFile) => Err(CommandError::config(
-            "[split] kind is `test_file`, but [source] test_path names no file",
-        )
-        .hint("Set `[source] test_path`, or choose another kind of split.")),
-        (None, kind) => Ok(kind),
+    let source = &ctx.config.source;
+    let (key, given) = match source.kind {
+        SourceKind::File => ("test_path", source.test_path.is_some()),
+        SourceKind::Mongodb => ("test_collection", source.test_collection.is_some()),
+    };
+    match (given, ctx.config.split.kind) {
+        (true, _) => Ok(SplitKind::TestFile),
+        (false, SplitKind::TestFile) => Err(CommandError::config(format!(
+            "[split] kind is `test_file`, but [source] {key} names nothing"
+        ))
+        .hint(format!(
+            "Set `[source] {key}`, or choose another kind of split."
+        ))),
+        (false, kind) => Ok(kind),
     }
 }
 

@@ -1,38 +1,42 @@
 //! Reads the source, snapshots it in Parquet and splits it.
 //!
-//! In: the files of `[source]`. Out: `train.parquet`, `test.parquet`, `quarantine.ndjson` and
+//! In: the files or collections of `[source]`. Out: `train.parquet`, `test.parquet`, `quarantine.ndjson` and
 //! `report.json` in the stage's folder, the same bytes for the same input. Values are read, never
 //! judged: what is implausible is validation's business.
 
 mod artifact;
 mod classes;
 mod divide;
+mod input;
 mod report;
+mod snapshots;
 mod split;
 #[cfg(test)]
 mod tests;
 mod times;
+mod warnings;
 
 pub use artifact::DataIngestionArtifact;
+pub use snapshots::{RunSnapshots, forget_parts};
 
-use std::cell::Cell;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use polars::prelude::{Column, DataType};
 
+use self::input::Inputs;
 use self::report::{ClassReport, FileReport, Report, SplitReport};
 use self::split::Parts;
+use self::warnings::Warnings;
 use super::{StageContext, StageOutput};
 use crate::config::SplitKind;
 use crate::dataset::{
-    Frame, Labels, QuarantinedRow, TestFrame, TrainFrame, digest_frame, read_frame, row_digests,
-    write_frame, write_quarantine,
+    Frame, Labels, TestFrame, TrainFrame, digest_frame, read_frame, row_digests, write_frame,
+    write_quarantine,
 };
 use crate::error::CommandError;
 use crate::events::{CheckVerdict, Event, StageName};
 use crate::learners::StopRequest;
-use crate::source::{self, CoercionKind, Ingested, ReadOptions};
+use crate::source::Ingested;
 
 const STAGE: StageName = StageName::DataIngestion;
 const TRAIN: &str = "train.parquet";
@@ -40,33 +44,12 @@ const TEST: &str = "test.parquet";
 /// Share of rows that may go to quarantine when the configuration says nothing.
 const MAX_QUARANTINE_SHARE: f64 = 0.1;
 
-/// Collects warnings: each is recorded as an event and kept for the report.
-struct Warnings<'a> {
-    ctx: &'a StageContext<'a>,
-    texts: Vec<String>,
-}
-
-impl Warnings<'_> {
-    fn add(&mut self, code: &str, text: String) {
-        self.ctx.recorder.record(
-            STAGE,
-            Event::Warning {
-                code: code.to_owned(),
-                text: text.clone(),
-            },
-        );
-        self.texts.push(text);
-    }
-}
-
 /// Runs the stage.
 pub fn run(ctx: &StageContext<'_>) -> Result<StageOutput<DataIngestionArtifact>, CommandError> {
     let kind = divide::kind_of(ctx)?;
-    let mut warnings = Warnings {
-        ctx,
-        texts: Vec::new(),
-    };
-    let main = read(ctx, &ctx.config.source.path, 0, &mut warnings)?;
+    let mut warnings = Warnings::new(ctx);
+    let inputs = Inputs::of(ctx)?;
+    let main = inputs.main(ctx, &mut warnings)?;
     let mut files = vec![main.1];
     let Ingested {
         mut frame,
@@ -76,8 +59,8 @@ pub fn run(ctx: &StageContext<'_>) -> Result<StageOutput<DataIngestionArtifact>,
     } = main.0;
     let mut rows = main_rows;
     let mut first_test = None;
-    if let (SplitKind::TestFile, Some(path)) = (kind, &ctx.config.source.test_path) {
-        let (test, report) = read(ctx, path, rows, &mut warnings)?;
+    if kind == SplitKind::TestFile {
+        let (test, report) = inputs.test(ctx, rows, &mut warnings)?;
         first_test = Some(frame.rows());
         frame.append(&aligned(&frame, test.frame)?)?;
         rows += test.rows;
@@ -117,7 +100,7 @@ pub fn run(ctx: &StageContext<'_>) -> Result<StageOutput<DataIngestionArtifact>,
     write_quarantine(&quarantine_file, &quarantine).map_err(failed)?;
     let source = files
         .iter()
-        .map(|f| format!("{} ({})", f.path, f.detected.summary()))
+        .map(FileReport::summary)
         .collect::<Vec<_>>()
         .join(" and ");
     let report = Report {
@@ -211,137 +194,6 @@ fn check_control(ctx: &StageContext<'_>) -> Result<(), CommandError> {
     match ctx.control.stop() {
         StopRequest::Now => Err(CommandError::cancelled("ingestion was cancelled")),
         StopRequest::None | StopRequest::AfterRound => Ok(()),
-    }
-}
-
-/// Reads one file of the configuration; `before` rows were read from others.
-fn read(
-    ctx: &StageContext<'_>,
-    path: &Path,
-    before: u64,
-    warnings: &mut Warnings<'_>,
-) -> Result<(Ingested, FileReport), CommandError> {
-    if path.as_os_str().is_empty() {
-        return Err(CommandError::config("[source] path names no file")
-            .hint("`netsec init --data FILE` writes a configuration for a file."));
-    }
-    let shown = path.display().to_string();
-    let path = ctx.workspace.resolve(path);
-    let options = ReadOptions {
-        header: ctx.config.source.header,
-        delimiter: ctx.config.source.delimiter,
-        require_label: true,
-    };
-    let last = Cell::new(Instant::now());
-    let progress = |rows: u64, of: Option<u64>| {
-        let finished = of == Some(rows);
-        if finished || last.get().elapsed() >= Duration::from_millis(100) {
-            last.set(Instant::now());
-            ctx.recorder.record(
-                STAGE,
-                Event::RowsRead {
-                    rows: before + rows,
-                    of: of.map(|of| before + of),
-                },
-            );
-        }
-    };
-    let read = source::read_file(&path, ctx.schema, &options, &progress, ctx.control)?;
-    check_quarantine(ctx, &shown, read.rows, &read.quarantine)?;
-    let sha256 = crate::hash::sha256_file(&path)
-        .map_err(|e| CommandError::data(format!("{} cannot be read", path.display())).because(e))?;
-    warn_of_file(&shown, &read, warnings);
-    let report = FileReport::new(shown, sha256, &read);
-    Ok((read, report))
-}
-
-/// Stops when too many rows are unreadable, showing the first reasons.
-fn check_quarantine(
-    ctx: &StageContext<'_>,
-    shown: &str,
-    rows: u64,
-    quarantine: &[QuarantinedRow],
-) -> Result<(), CommandError> {
-    let limit = ctx
-        .config
-        .source
-        .max_quarantine_share
-        .unwrap_or(MAX_QUARANTINE_SHARE);
-    let count = quarantine.len() as u64;
-    if count < rows && count as f64 <= limit * rows as f64 {
-        return Ok(());
-    }
-    let first = quarantine
-        .iter()
-        .take(3)
-        .map(|q| format!("line {}: {}", q.line, q.reason))
-        .collect::<Vec<_>>()
-        .join("; ");
-    Err(CommandError::data(format!(
-        "{count} of {rows} rows of {shown} cannot be read, more than the {} % allowed; {first}",
-        limit * 100.0
-    ))
-    .hint("Check the schema, the delimiter and the header of the file.")
-    .hint("`[source] max_quarantine_share` sets how many unreadable rows are allowed."))
-}
-
-fn warn_of_file(shown: &str, read: &Ingested, warnings: &mut Warnings<'_>) {
-    if let Some(first) = read.quarantine.first() {
-        warnings.add(
-            "quarantine",
-            format!(
-                "{} of {} rows of {shown} are in quarantine; the first, line {}: {}",
-                read.quarantine.len(),
-                read.rows,
-                first.line,
-                first.reason
-            ),
-        );
-    }
-    let columns = &read.detected.columns;
-    if !columns.renamed.is_empty() {
-        let list: Vec<String> = columns
-            .renamed
-            .iter()
-            .take(8)
-            .map(|(found, column)| format!("`{found}` as `{column}`"))
-            .collect();
-        warnings.add(
-            "columns_renamed",
-            format!(
-                "{shown}: columns read under another name: {}",
-                list.join(", ")
-            ),
-        );
-    }
-    for (code, what, list) in [
-        (
-            "columns_repeated",
-            "column names that stand more than once, the first is used",
-            &columns.repeated,
-        ),
-        (
-            "columns_unused",
-            "columns the schema does not know, not read",
-            &columns.unused,
-        ),
-    ] {
-        if !list.is_empty() {
-            warnings.add(
-                code,
-                format!("{shown}: {what}: {}", source::listed(list, 8)),
-            );
-        }
-    }
-    // The plain rewritings stand in the report; these two change what the numbers mean.
-    for kind in [CoercionKind::Infinity, CoercionKind::Windows1252] {
-        let cells = read.coercions.cells(kind);
-        if cells > 0 {
-            warnings.add(
-                "coercion",
-                format!("{shown}: {cells} values {}", kind.text()),
-            );
-        }
     }
 }
 

@@ -3,15 +3,20 @@
 use serde::Serialize;
 
 use crate::config::SplitKind;
+use crate::source::mongodb::Snapshot;
 use crate::source::{CoercionReport, Detected, Ingested};
 
-/// One source file.
+/// One source file or collection.
 #[derive(Debug, Serialize)]
 pub(super) struct FileReport {
     /// As it stands in the configuration.
     pub path: String,
-    /// SHA-256 of its bytes.
-    pub sha256: String,
+    /// SHA-256 of its bytes; a collection has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// What was read of a collection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<SnapshotReport>,
     /// Rows in it.
     pub rows: u64,
     /// Rows kept.
@@ -24,11 +29,64 @@ pub(super) struct FileReport {
     pub coercions: CoercionReport,
 }
 
+/// Which documents of a collection were read. Only what says the same when they are read again;
+/// `snapshot.json` in the run's folder tells the rest.
+#[derive(Debug, Serialize)]
+pub(super) struct SnapshotReport {
+    /// The field that bounds it.
+    pub field: String,
+    /// The greatest value read, as `[source] until` takes it.
+    pub until: String,
+    /// Documents that have no such value, not read.
+    pub without_bound: u64,
+    /// Whether all was read as of one moment of the server.
+    pub one_moment: bool,
+}
+
 impl FileReport {
-    pub fn new(path: String, sha256: String, read: &Ingested) -> Self {
+    pub fn of_file(path: String, sha256: String, read: &Ingested) -> Self {
+        Self {
+            sha256: Some(sha256),
+            ..Self::new(path, read)
+        }
+    }
+
+    pub fn of_collection(
+        path: String,
+        snapshot: &Snapshot,
+        one_moment: bool,
+        read: &Ingested,
+    ) -> Self {
+        Self {
+            snapshot: Some(SnapshotReport {
+                field: snapshot.field.clone(),
+                until: snapshot.until.clone(),
+                without_bound: snapshot.without_bound,
+                one_moment,
+            }),
+            ..Self::new(path, read)
+        }
+    }
+
+    /// One line for people: `flows.csv (CSV, comma)`.
+    pub fn summary(&self) -> String {
+        match &self.snapshot {
+            None => format!("{} ({})", self.path, self.detected.summary()),
+            Some(snapshot) => format!(
+                "{} ({}, {} up to {})",
+                self.path,
+                self.detected.summary(),
+                crate::text::clean(&snapshot.field),
+                crate::text::clean_to(&snapshot.until, 60)
+            ),
+        }
+    }
+
+    fn new(path: String, read: &Ingested) -> Self {
         Self {
             path,
-            sha256,
+            sha256: None,
+            snapshot: None,
             rows: read.rows,
             kept: read.frame.rows() as u64,
             quarantined: read.quarantine.len() as u64,

@@ -18,8 +18,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
+use super::data_ingestion::{self, RunSnapshots};
 use super::{Recorder, StageContext, StageOutput};
-use crate::config::{Config, SplitKind};
+use crate::config::{Config, SourceKind, SplitKind};
 use crate::error::{CommandError, ErrorKind};
 use crate::events::{ArtifactRef, Event, LogRecorder, StageName};
 use crate::files;
@@ -94,6 +95,10 @@ impl Runner<'_> {
             // Unreadable files have no hash; the stage that reads them says what is wrong.
             hashes.insert(what.clone(), hash::sha256_file(&source.path).ok());
         }
+        let snapshots = self.snapshots()?;
+        for (what, fingerprint) in snapshots.iter().flat_map(RunSnapshots::fingerprints) {
+            hashes.insert(what, Some(fingerprint));
+        }
         let mut done: BTreeMap<StageName, Vec<ArtifactRef>> = BTreeMap::new();
         for stage in StageName::ALL {
             self.check_cancelled()?;
@@ -126,6 +131,10 @@ impl Runner<'_> {
             match result {
                 Ok(record) => {
                     done.insert(stage, record.files);
+                    if stage == StageName::DataIngestion {
+                        data_ingestion::forget_parts(self.run_dir)
+                            .map_err(|e| failed(self.run_dir, e))?;
+                    }
                 }
                 Err(e) if e.kind == ErrorKind::Cancelled => return Err(e),
                 Err(e) => {
@@ -157,9 +166,15 @@ impl Runner<'_> {
             let name = crate::text::clean(&name);
             found.insert(format!("{what} {name}"), SourceFile { path, seen });
         };
-        add("source file", &source.path);
-        if let Some(path) = &source.test_path {
-            add("test file", path);
+        match source.kind {
+            SourceKind::File => {
+                add("source file", &source.path);
+                if let Some(path) = &source.test_path {
+                    add("test file", path);
+                }
+            }
+            // Their rows are settled by a snapshot.
+            SourceKind::Mongodb => {}
         }
         if let (SplitKind::Indices, Some(path)) =
             (self.config.split.kind, &self.config.split.indices)
@@ -167,6 +182,22 @@ impl Runner<'_> {
             add("row index file", path);
         }
         found
+    }
+
+    /// What this run sees of its collections. A server that cannot tell stops the stage that would
+    /// read from it.
+    fn snapshots(&self) -> Result<Option<RunSnapshots>, CommandError> {
+        let settled = RunSnapshots::of_run(self.run_dir, &self.config.source, self.control);
+        if let Err(e) = &settled
+            && e.kind != ErrorKind::Cancelled
+        {
+            let stage = StageName::DataIngestion;
+            let why = "what the collection holds must be settled first".to_owned();
+            self.recorder.record(stage, Event::StageStarted { why });
+            let error = e.report();
+            self.recorder.record(stage, Event::StageFailed { error });
+        }
+        settled
     }
 
     /// Looks for a result that can be reused, first in this run, then in others.
@@ -206,7 +237,7 @@ impl Runner<'_> {
                 None => {
                     let why = format!(
                         "unchanged since run {name}: same {}; {} re-hashed",
-                        compared(stage),
+                        compared(stage, self.config.source.kind),
                         count(record.files.len(), "file")
                     );
                     return Ok(Decision::Reuse {
@@ -387,9 +418,14 @@ fn run(why: String) -> Decision {
 }
 
 /// What is compared before a stage is reused, for people.
-fn compared(stage: StageName) -> &'static str {
+fn compared(stage: StageName, source: SourceKind) -> &'static str {
     match stage {
-        StageName::DataIngestion => "source file, schema, settings and program",
+        StageName::DataIngestion => match source {
+            SourceKind::File => "source file, schema, settings and program",
+            SourceKind::Mongodb => {
+                "bound, count and size of the collection, schema, settings and program"
+            }
+        },
         StageName::DataValidation | StageName::ModelEvaluation => {
             "input files, champion, schema, settings and program"
         }

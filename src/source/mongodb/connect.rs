@@ -133,6 +133,11 @@ impl MongoServer {
         }
     }
 
+    /// The same, waited for. Not to be called from within a future.
+    pub fn connect() -> Result<Self, CommandError> {
+        Ok(crate::runtime::block_on(Self::from_env())??)
+    }
+
     /// The server at an address.
     pub async fn at(uri: &Secret) -> Result<Self, MongoError> {
         let text = uri.expose().trim();
