@@ -166,7 +166,7 @@ impl<'a> Documents<'a> {
                 return Ok(());
             }
             Cell::Nested(what) => return Err(format!("column `{}` holds {what}", column.name)),
-            Cell::Text(text) => text,
+            Cell::Text(text) | Cell::Made(_, text) => text,
         };
         let trimmed = text.trim_ascii();
         if trimmed.is_empty() {
