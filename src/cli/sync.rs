@@ -89,7 +89,11 @@ fn server(globals: &Globals) -> Result<Option<MlflowServer>, CommandError> {
     Ok(Client::from_env(&config.tracking)?.map(MlflowServer::new))
 }
 
-fn one_pass(server: &MlflowServer, globals: &Globals, scope: &Scope) -> Result<Report, CommandError> {
+fn one_pass(
+    server: &MlflowServer,
+    globals: &Globals,
+    scope: &Scope,
+) -> Result<Report, CommandError> {
     let tracking = globals.config()?.tracking;
     let project = Project::open(&globals.workspace(), &tracking)?;
     let key = server_key(server.address(), &tracking.experiment);
@@ -109,7 +113,9 @@ fn without_server(args: &Args, globals: &Globals) -> Result<(), CommandError> {
         count(report.pending),
         project.runs.len()
     ))
-    .hint("Set MLFLOW_TRACKING_URI, http://HOST:5000 or https://dagshub.com/USER/REPOSITORY.mlflow.")
+    .hint(
+        "Set MLFLOW_TRACKING_URI, http://HOST:5000 or https://dagshub.com/USER/REPOSITORY.mlflow.",
+    )
     .hint("Or write the address as `uri` under [tracking] in config.toml."))
 }
 
@@ -123,7 +129,11 @@ fn print(report: &Report) -> Result<(), CommandError> {
             0 => String::new(),
             n => format!(", {} left", count(n)),
         };
-        output::say!("run          {}: {} sent{left}", run.run_id, count(run.sent))?;
+        output::say!(
+            "run          {}: {} sent{left}",
+            run.run_id,
+            count(run.sent)
+        )?;
     }
     output::say!("sent         {}", count(report.sent))?;
     output::say!("pending      {}", count(report.pending))?;
@@ -150,8 +160,10 @@ fn finish(report: &Report) -> Result<(), CommandError> {
             e.hints.extend(report.hint.clone());
             Err(e)
         }
-        None if report.pending > 0 => Err(CommandError::backend(waits)
-            .hint("The warnings say why; `netsec sync` tries again.")),
+        None if report.pending > 0 => {
+            Err(CommandError::backend(waits)
+                .hint("The warnings say why; `netsec sync` tries again."))
+        }
         None => Ok(()),
     }
 }

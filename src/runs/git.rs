@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 /// unusual.
 pub(super) fn commit_of(dir: &Path) -> Option<String> {
     let dir = dir.canonicalize().ok()?;
-    let git = dir.ancestors().map(|d| d.join(".git")).find(|g| g.exists())?;
+    let git = dir
+        .ancestors()
+        .map(|d| d.join(".git"))
+        .find(|g| g.exists())?;
     let git = resolve(&git)?;
     let head = fs::read_to_string(git.join("HEAD")).ok()?;
     match head.trim().strip_prefix("ref: ") {
@@ -64,7 +67,11 @@ mod tests {
         assert_eq!(commit_of(&inner).as_deref(), Some(ID));
         fs::write(git.join("HEAD"), "ref: refs/heads/main\n").unwrap();
         assert_eq!(commit_of(&inner), None);
-        fs::write(git.join("packed-refs"), format!("# x\n{ID} refs/heads/main\n")).unwrap();
+        fs::write(
+            git.join("packed-refs"),
+            format!("# x\n{ID} refs/heads/main\n"),
+        )
+        .unwrap();
         assert_eq!(commit_of(&inner).as_deref(), Some(ID));
         let newer = ID.replace('0', "f");
         fs::write(git.join("refs/heads/main"), &newer).unwrap();

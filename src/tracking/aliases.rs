@@ -23,7 +23,13 @@ pub enum Move {
 
 /// Decides about an alias that should point at version `wanted` and points at `found`. `ours` says
 /// whether a version was made by netsec.
-pub fn decide(wanted: &str, found: Option<&str>, cursor: &AliasCursor, ours: bool, now_ms: i64) -> Move {
+pub fn decide(
+    wanted: &str,
+    found: Option<&str>,
+    cursor: &AliasCursor,
+    ours: bool,
+    now_ms: i64,
+) -> Move {
     let Some(found) = found else { return Move::Set };
     if found == wanted {
         return Move::Stay;
@@ -113,12 +119,24 @@ mod tests {
         assert_eq!(decide("2", Some("1"), &new, true, 0), Move::Set);
         assert_eq!(decide("2", Some("1"), &new, false, 0), Move::Foreign);
         let long_ago = cursor(&["1"], 0);
-        assert_eq!(decide("2", Some("1"), &long_ago, true, 1_000_000), Move::Set);
+        assert_eq!(
+            decide("2", Some("1"), &long_ago, true, 1_000_000),
+            Move::Set
+        );
         let after = cursor(&["1", "2"], 0);
-        assert_eq!(decide("2", Some("1"), &after, true, 1_000_000), Move::Foreign);
+        assert_eq!(
+            decide("2", Some("1"), &after, true, 1_000_000),
+            Move::Foreign
+        );
         assert_eq!(decide("2", Some("1"), &after, true, LATE_MS - 1), Move::Set);
-        assert_eq!(decide("2", Some("7"), &after, true, LATE_MS - 1), Move::Foreign);
-        assert_eq!(decide("3", Some("7"), &after, true, 1_000_000), Move::Foreign);
+        assert_eq!(
+            decide("2", Some("7"), &after, true, LATE_MS - 1),
+            Move::Foreign
+        );
+        assert_eq!(
+            decide("3", Some("7"), &after, true, 1_000_000),
+            Move::Foreign
+        );
         assert_eq!(decide("3", None, &after, true, 1_000_000), Move::Set);
     }
 }

@@ -28,7 +28,12 @@ pub fn is_wanted(tracking: &TrackingConfig) -> bool {
 }
 
 /// Starts a sender where one is wanted. What goes wrong is a line in the program's own log.
-pub fn start(config_file: &Path, workspace: &Workspace, tracking: &TrackingConfig, errand: Errand<'_>) {
+pub fn start(
+    config_file: &Path,
+    workspace: &Workspace,
+    tracking: &TrackingConfig,
+    errand: Errand<'_>,
+) {
     if !is_wanted(tracking) {
         return;
     }

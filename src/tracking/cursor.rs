@@ -168,7 +168,8 @@ impl RunCursor {
         self.points = 0;
         if slot == "run" {
             self.inputs = 0;
-            self.facts.retain(|fact, _| !fact.starts_with("artifact ") && !fact.starts_with("model "));
+            self.facts
+                .retain(|fact, _| !fact.starts_with("artifact ") && !fact.starts_with("model "));
         }
     }
 }
@@ -233,8 +234,8 @@ impl<T: Default + Clone + Serialize + serde::de::DeserializeOwned> CursorFile<T>
 pub struct ProjectCursor {
     /// The step of the ladder the server is on.
     pub level: Option<Level>,
-    /// When it was last spoken to with success, milliseconds.
-    pub reached_ms: i64,
+    /// Facts left after the last pass; a viewer sees the file change with it.
+    pub pending: u64,
     /// Why the last pass stopped early.
     pub last_error: Option<String>,
     /// Aliases as they were written, by name.
@@ -269,7 +270,10 @@ mod tests {
         cursor.bury("tag run a", "2", "refused", 5);
         assert!(cursor.is_done("tag run a", "2"));
         cursor.acknowledge("tag run a", "3");
-        assert!(cursor.dead.is_empty(), "a value that passed ends the letter");
+        assert!(
+            cursor.dead.is_empty(),
+            "a value that passed ends the letter"
+        );
     }
 
     #[test]
@@ -288,8 +292,15 @@ mod tests {
             CursorFile::<RunCursor>::read(dir.path()).of("http://a x"),
             RunCursor::default()
         );
-        std::fs::write(dir.path().join(CURSOR_FILE), b"{\"format\":9,\"servers\":{}}").unwrap();
-        assert_eq!(CursorFile::<RunCursor>::read(dir.path()).servers().count(), 0);
+        std::fs::write(
+            dir.path().join(CURSOR_FILE),
+            b"{\"format\":9,\"servers\":{}}",
+        )
+        .unwrap();
+        assert_eq!(
+            CursorFile::<RunCursor>::read(dir.path()).servers().count(),
+            0
+        );
     }
 
     #[test]
@@ -299,11 +310,20 @@ mod tests {
             inputs: 1,
             ..RunCursor::default()
         };
-        for fact in ["param run a", "tag run b", "artifact x", "tag learner:run c", "status run"] {
+        for fact in [
+            "param run a",
+            "tag run b",
+            "artifact x",
+            "tag learner:run c",
+            "status run",
+        ] {
             cursor.acknowledge(fact, "1");
         }
         cursor.forget_slot("run");
-        assert_eq!(cursor.facts.keys().collect::<Vec<_>>(), ["tag learner:run c"]);
+        assert_eq!(
+            cursor.facts.keys().collect::<Vec<_>>(),
+            ["tag learner:run c"]
+        );
         assert_eq!((cursor.points, cursor.inputs), (0, 0));
     }
 }

@@ -29,7 +29,10 @@ impl SyncLock {
     ///
     /// # Errors
     /// When the lock file cannot be made or locked.
-    pub fn acquire(workspace: &Workspace, patience: Duration) -> Result<Option<Self>, CommandError> {
+    pub fn acquire(
+        workspace: &Workspace,
+        patience: Duration,
+    ) -> Result<Option<Self>, CommandError> {
         let path = Self::path(workspace);
         let failed = |e: io::Error| {
             CommandError::backend(format!("{} cannot be locked", path.display())).because(e)
@@ -79,9 +82,17 @@ mod tests {
         assert!(!SyncLock::is_held(&workspace));
         let lock = SyncLock::acquire(&workspace, Duration::ZERO).unwrap();
         assert!(lock.is_some() && SyncLock::is_held(&workspace));
-        assert!(SyncLock::acquire(&workspace, Duration::from_millis(60)).unwrap().is_none());
+        assert!(
+            SyncLock::acquire(&workspace, Duration::from_millis(60))
+                .unwrap()
+                .is_none()
+        );
         drop(lock);
         assert!(!SyncLock::is_held(&workspace));
-        assert!(SyncLock::acquire(&workspace, Duration::ZERO).unwrap().is_some());
+        assert!(
+            SyncLock::acquire(&workspace, Duration::ZERO)
+                .unwrap()
+                .is_some()
+        );
     }
 }

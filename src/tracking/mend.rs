@@ -81,7 +81,9 @@ impl<S: Server> Sender<'_, S> {
 
     /// Forgets what the server does not have as wanted. True when there was something.
     fn differs(&mut self, wanted: &Wanted, slot: &Slot, remote: &RemoteRun) -> bool {
-        let Some(run) = wanted.run(slot) else { return false };
+        let Some(run) = wanted.run(slot) else {
+            return false;
+        };
         let mut wrong = Vec::new();
         for (name, value) in &run.tags {
             let (name, value) = stored_tag(name, value);
@@ -97,7 +99,9 @@ impl<S: Server> Sender<'_, S> {
                 wrong.push(names::param(slot, &name));
             }
         }
-        if remote.status != Some(run.status) || (run.end_ms.is_some() && remote.end_ms != run.end_ms) {
+        if remote.status != Some(run.status)
+            || (run.end_ms.is_some() && remote.end_ms != run.end_ms)
+        {
             wrong.push(names::status(slot));
         }
         // Buried facts are wrong for good.
@@ -117,7 +121,11 @@ impl<S: Server> Sender<'_, S> {
         if *slot == Slot::Parent {
             let missing = wanted.inputs.iter().any(|i| {
                 !remote.inputs.iter().any(|(_, digest)| *digest == i.digest)
-                    && !self.cursor.dead.iter().any(|d| d.fact == names::input(&i.name))
+                    && !self
+                        .cursor
+                        .dead
+                        .iter()
+                        .any(|d| d.fact == names::input(&i.name))
             });
             if missing {
                 self.cursor.inputs = 0;
@@ -136,12 +144,19 @@ impl<S: Server> Sender<'_, S> {
     /// Artifacts whose content has changed on the way: a late copy of the older one may have come
     /// last.
     async fn mend_artifacts(&mut self, wanted: &Wanted) -> Result<bool, Halt> {
-        let Some(root) = self.cursor.runs.get(&Slot::Parent.key()).map(|m| m.root.clone()) else {
+        let Some(root) = self
+            .cursor
+            .runs
+            .get(&Slot::Parent.key())
+            .map(|m| m.root.clone())
+        else {
             return Ok(false);
         };
         let mut again = false;
         for path in self.cursor.resent.clone() {
-            let Some(expected) = wanted.artifacts.get(&path).map(Content::sha256) else { continue };
+            let Some(expected) = wanted.artifacts.get(&path).map(Content::sha256) else {
+                continue;
+            };
             if self.server.sha256_of(&root, &path).await?.as_ref() != Some(&expected) {
                 self.cursor.forget(&names::artifact(&path));
                 again = true;
@@ -156,7 +171,10 @@ impl<S: Server> Sender<'_, S> {
         };
         let Some(id) = made.id else { return Ok(false) };
         let experiment = self.cursor.experiment_id.clone();
-        let found = self.server.find_models(&experiment, KEY, &model.key).await?;
+        let found = self
+            .server
+            .find_models(&experiment, KEY, &model.key)
+            .await?;
         for double in found.iter().filter(|m| m.id != id) {
             self.server.delete_model(&double.id).await?;
             self.changed()?;
@@ -185,12 +203,15 @@ impl<S: Server> Sender<'_, S> {
         let mut found = self.server.versions(self.place.model).await?;
         found.retain(|v| v.tags.get(KEY) == Some(&version.key));
         for double in found.iter().filter(|v| v.number != made.number) {
-            self.server.delete_version(self.place.model, &double.number).await?;
+            self.server
+                .delete_version(self.place.model, &double.number)
+                .await?;
             self.changed()?;
         }
         let Some(remote) = found.iter().find(|v| v.number == made.number) else {
             let why = "the version was deleted on the server";
-            self.cursor.bury(names::VERSION, &version.key, why, now_ms());
+            self.cursor
+                .bury(names::VERSION, &version.key, why, now_ms());
             self.cursor.version = None;
             self.changed()?;
             return Ok(false);

@@ -7,12 +7,14 @@ use chrono::DateTime;
 
 use super::fact::{Input, Status};
 use super::mlflow::{
-    ArtifactPath, ArtifactRoot, Capability, Class, Client, Dataset, DatasetInput, ExperimentId, IdError,
-    LoggedModel, LoggedModelId, LoggedModelStatus, Metric, MlflowError, MlflowRunId, ModelVersion, NewLoggedModel,
-    NewModelVersion, NewRun, Param, Policy, Problem, Run, RunStatus, RunUpdate, Tag, batches, retrying,
+    ArtifactPath, ArtifactRoot, Capability, Class, Client, Dataset, DatasetInput, ExperimentId,
+    IdError, LoggedModel, LoggedModelId, LoggedModelStatus, Metric, MlflowError, MlflowRunId,
+    ModelVersion, NewLoggedModel, NewModelVersion, NewRun, Param, Policy, Problem, Run, RunStatus,
+    RunUpdate, Tag, batches, retrying,
 };
 use super::server::{
-    Batch, RemoteModel, RemoteRun, RemoteVersion, RunToMake, SendError, SentPoint, Server, Trouble, VersionToMake,
+    Batch, RemoteModel, RemoteRun, RemoteVersion, RunToMake, SendError, SentPoint, Server, Trouble,
+    VersionToMake,
 };
 use crate::hash;
 
@@ -87,7 +89,9 @@ fn tags(map: &BTreeMap<String, String>) -> Vec<Tag> {
 }
 
 fn tag_map(tags: &[Tag]) -> BTreeMap<String, String> {
-    tags.iter().map(|t| (t.key().to_owned(), t.value().to_owned())).collect()
+    tags.iter()
+        .map(|t| (t.key().to_owned(), t.value().to_owned()))
+        .collect()
 }
 
 fn metric(point: &SentPoint) -> Metric {
@@ -102,8 +106,12 @@ fn place(root: &str, path: &str) -> Result<(ArtifactRoot, ArtifactPath), SendErr
         hint: "Start the server with --serve-artifacts.".to_owned(),
     };
     let root = ArtifactRoot::parse(root).map_err(|p| wrong(Trouble::Rejected, p.to_string()))?;
-    let path = ArtifactPath::new(path)
-        .ok_or_else(|| wrong(Trouble::Rejected, "the artifact's name cannot be sent".to_owned()))?;
+    let path = ArtifactPath::new(path).ok_or_else(|| {
+        wrong(
+            Trouble::Rejected,
+            "the artifact's name cannot be sent".to_owned(),
+        )
+    })?;
     Ok((root, path))
 }
 
@@ -128,7 +136,12 @@ impl From<Run> for RemoteRun {
                 .iter()
                 .map(|p| (p.key().to_owned(), p.value().to_owned()))
                 .collect(),
-            metrics: run.data.metrics.iter().map(|m| m.key().to_owned()).collect(),
+            metrics: run
+                .data
+                .metrics
+                .iter()
+                .map(|m| m.key().to_owned())
+                .collect(),
             inputs: run
                 .inputs
                 .dataset_inputs
@@ -178,9 +191,16 @@ impl Server for MlflowServer {
         Ok(id.to_string())
     }
 
-    async fn find_runs(&self, experiment: &str, tag: &str, value: &str) -> Result<Vec<RemoteRun>, SendError> {
+    async fn find_runs(
+        &self,
+        experiment: &str,
+        tag: &str,
+        value: &str,
+    ) -> Result<Vec<RemoteRun>, SendError> {
         let experiment = ExperimentId::new(experiment)?;
-        let found = self.again(|| self.client.runs_by_tag(&experiment, tag, value)).await?;
+        let found = self
+            .again(|| self.client.runs_by_tag(&experiment, tag, value))
+            .await?;
         Ok(found.into_iter().map(RemoteRun::from).collect())
     }
 
@@ -236,7 +256,12 @@ impl Server for MlflowServer {
         self.again(|| self.client.log_inputs(&id, &inputs)).await
     }
 
-    async fn update_run(&self, id: &str, status: Status, end_ms: Option<i64>) -> Result<(), SendError> {
+    async fn update_run(
+        &self,
+        id: &str,
+        status: Status,
+        end_ms: Option<i64>,
+    ) -> Result<(), SendError> {
         let id = MlflowRunId::new(id)?;
         let update = RunUpdate {
             status: match status {
@@ -247,29 +272,41 @@ impl Server for MlflowServer {
             },
             ended_at: end_ms.and_then(DateTime::from_timestamp_millis),
         };
-        self.again(|| self.client.update_run(&id, &update)).await.map(drop)
+        self.again(|| self.client.update_run(&id, &update))
+            .await
+            .map(drop)
     }
 
     async fn put_file(&self, root: &str, path: &str, file: &Path) -> Result<(), SendError> {
         let (root, path) = place(root, path)?;
-        self.again(|| self.client.put_file(&root, &path, file)).await
+        self.again(|| self.client.put_file(&root, &path, file))
+            .await
     }
 
     async fn put_bytes(&self, root: &str, path: &str, bytes: &[u8]) -> Result<(), SendError> {
         let (root, path) = place(root, path)?;
-        self.again(|| self.client.put_bytes(&root, &path, bytes.to_vec())).await
+        self.again(|| self.client.put_bytes(&root, &path, bytes.to_vec()))
+            .await
     }
 
     async fn sha256_of(&self, root: &str, path: &str) -> Result<Option<String>, SendError> {
         let (root, path) = place(root, path)?;
-        match self.again(|| self.client.artifact(&root, &path, LARGEST)).await {
+        match self
+            .again(|| self.client.artifact(&root, &path, LARGEST))
+            .await
+        {
             Ok(bytes) => Ok(Some(hash::sha256(&bytes))),
             Err(e) if matches!(e.trouble, Trouble::Missing | Trouble::Unsupported) => Ok(None),
             Err(e) => Err(e),
         }
     }
 
-    async fn find_models(&self, experiment: &str, tag: &str, value: &str) -> Result<Vec<RemoteModel>, SendError> {
+    async fn find_models(
+        &self,
+        experiment: &str,
+        tag: &str,
+        value: &str,
+    ) -> Result<Vec<RemoteModel>, SendError> {
         let experiment = ExperimentId::new(experiment)?;
         let found = self
             .again(|| self.client.logged_models_by_tag(&experiment, tag, value))
@@ -290,13 +327,22 @@ impl Server for MlflowServer {
             name: name.to_owned(),
             model_type: Some("classifier".to_owned()),
             source_run_id: MlflowRunId::new(run)?,
-            params: params.iter().take(MODEL_PARAMS).map(|(k, v)| Param::new(k, v).0).collect(),
+            params: params
+                .iter()
+                .take(MODEL_PARAMS)
+                .map(|(k, v)| Param::new(k, v).0)
+                .collect(),
             tags: tags(tag_map),
         };
         Ok(self.client.create_logged_model(&new).await?.into())
     }
 
-    async fn log_of_model(&self, run: &str, model: &str, points: &[SentPoint]) -> Result<(), SendError> {
+    async fn log_of_model(
+        &self,
+        run: &str,
+        model: &str,
+        points: &[SentPoint],
+    ) -> Result<(), SendError> {
         let run = MlflowRunId::new(run)?;
         let model = LoggedModelId::new(model)?;
         let metrics = points.iter().map(|p| metric(p).of_model(&model)).collect();
@@ -308,9 +354,12 @@ impl Server for MlflowServer {
 
     async fn finish_model(&self, id: &str) -> Result<(), SendError> {
         let id = LoggedModelId::new(id)?;
-        self.again(|| self.client.finalize_logged_model(&id, LoggedModelStatus::Ready))
-            .await
-            .map(drop)
+        self.again(|| {
+            self.client
+                .finalize_logged_model(&id, LoggedModelStatus::Ready)
+        })
+        .await
+        .map(drop)
     }
 
     async fn delete_model(&self, id: &str) -> Result<(), SendError> {
@@ -326,7 +375,9 @@ impl Server for MlflowServer {
     }
 
     async fn registered_model(&self, name: &str) -> Result<(), SendError> {
-        self.again(|| self.client.ensure_registered_model(name, "")).await.map(drop)
+        self.again(|| self.client.ensure_registered_model(name, ""))
+            .await
+            .map(drop)
     }
 
     async fn versions(&self, name: &str) -> Result<Vec<RemoteVersion>, SendError> {
@@ -346,23 +397,35 @@ impl Server for MlflowServer {
         Ok(self.client.create_model_version(&new).await?.into())
     }
 
-    async fn tag_version(&self, name: &str, number: &str, tag: &str, value: &str) -> Result<(), SendError> {
+    async fn tag_version(
+        &self,
+        name: &str,
+        number: &str,
+        tag: &str,
+        value: &str,
+    ) -> Result<(), SendError> {
         let tag = Tag::short(tag, value);
-        self.again(|| self.client.set_model_version_tag(name, number, &tag)).await
+        self.again(|| self.client.set_model_version_tag(name, number, &tag))
+            .await
     }
 
     async fn delete_version(&self, name: &str, number: &str) -> Result<(), SendError> {
-        let deleted = self.again(|| self.client.delete_model_version(name, number)).await;
+        let deleted = self
+            .again(|| self.client.delete_model_version(name, number))
+            .await;
         deleted.or_else(gone_is_done)
     }
 
     async fn alias(&self, name: &str, alias: &str) -> Result<Option<String>, SendError> {
-        let found = self.again(|| self.client.version_by_alias(name, alias)).await?;
+        let found = self
+            .again(|| self.client.version_by_alias(name, alias))
+            .await?;
         Ok(found.map(|v| v.version))
     }
 
     async fn set_alias(&self, name: &str, alias: &str, number: &str) -> Result<(), SendError> {
-        self.again(|| self.client.set_alias(name, alias, number)).await
+        self.again(|| self.client.set_alias(name, alias, number))
+            .await
     }
 }
 

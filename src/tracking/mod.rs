@@ -23,3 +23,7 @@ pub mod sender;
 pub mod server;
 pub mod status;
 pub mod sync;
+#[cfg(test)]
+mod sync_tests;
+#[cfg(test)]
+pub(crate) mod testing;

@@ -1,7 +1,9 @@
 //! What a server has not got yet: wanted state minus what the cursor says. Pure.
 
 use super::cursor::{RunCursor, mark};
-use super::fact::{Content, Input, Point, Slot, Status, Wanted, WantedModel, WantedRun, WantedVersion};
+use super::fact::{
+    Content, Input, Point, Slot, Status, Wanted, WantedModel, WantedRun, WantedVersion,
+};
 use super::mlflow::Capability as Level;
 use super::mlflow::{Param, Tag};
 use super::server::{Batch, SentPoint};
@@ -94,7 +96,11 @@ pub fn status_value(status: Status, end_ms: Option<i64>) -> String {
 
 /// The value of the model fact: with logged models it is another thing than a folder of the run.
 pub fn model_value(model: &WantedModel, level: Level) -> String {
-    let form = if level == Level::Full { "logged" } else { "folder" };
+    let form = if level == Level::Full {
+        "logged"
+    } else {
+        "folder"
+    };
     format!("{} {form}", model.key)
 }
 
@@ -128,12 +134,23 @@ pub fn is_gone(run: &WantedRun, cursor: &RunCursor) -> bool {
 
 /// Computes what is left at a level; `None` level: no server has been reached yet, everything
 /// that the highest step would take is counted.
-pub fn outstanding<'a>(wanted: &'a Wanted, cursor: &RunCursor, level: Option<Level>) -> Outstanding<'a> {
+pub fn outstanding<'a>(
+    wanted: &'a Wanted,
+    cursor: &RunCursor,
+    level: Option<Level>,
+) -> Outstanding<'a> {
     let fresh = RunCursor::default();
     // A cursor of another log says nothing about this one.
-    let cursor = if cursor.key == wanted.key { cursor } else { &fresh };
+    let cursor = if cursor.key == wanted.key {
+        cursor
+    } else {
+        &fresh
+    };
     let mut left = Outstanding::default();
-    if wanted.run(&Slot::Parent).is_none_or(|run| is_gone(run, cursor)) {
+    if wanted
+        .run(&Slot::Parent)
+        .is_none_or(|run| is_gone(run, cursor))
+    {
         return left;
     }
     let level = level.or(cursor.level).unwrap_or(Level::Full);
@@ -178,7 +195,10 @@ pub fn outstanding<'a>(wanted: &'a Wanted, cursor: &RunCursor, level: Option<Lev
         }
         // On the lowest step the version stands in the run's tags.
         if let Some(version) = wanted.version.as_ref().filter(|_| level >= Level::Registry) {
-            let made = cursor.version.as_ref().is_some_and(|v| v.key == version.key);
+            let made = cursor
+                .version
+                .as_ref()
+                .is_some_and(|v| v.key == version.key);
             if !made && !cursor.is_dead(names::VERSION, &mark(&version.key)) {
                 left.version = Some(version);
             }

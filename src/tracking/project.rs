@@ -85,7 +85,11 @@ impl Project {
 
     /// The run whose model is in production.
     pub fn champion(&self) -> Option<RunId> {
-        Journal::in_production(&self.records)?.subject.run_id.parse().ok()
+        Journal::in_production(&self.records)?
+            .subject
+            .run_id
+            .parse()
+            .ok()
     }
 
     /// The newest run with an accepted plan.

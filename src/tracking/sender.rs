@@ -14,7 +14,8 @@ use super::cursor::{CursorError, CursorFile, Made, MadeModel, MadeVersion, RunCu
 use super::fact::{Content, Point, Slot, Wanted, WantedModel, WantedRun, WantedVersion};
 use super::mlflow::Capability as Level;
 use super::outstanding::{
-    Outstanding, is_gone, model_value, names, outstanding, status_value, stored_param, stored_point, stored_tag,
+    Outstanding, is_gone, model_value, names, outstanding, status_value, stored_param,
+    stored_point, stored_tag,
 };
 use super::projection::{KEY, ROOT};
 use super::server::{Batch, RemoteRun, RunToMake, SendError, Server, Trouble, VersionToMake};
@@ -31,7 +32,8 @@ const ROUNDS: u32 = 6;
 
 /// Writes the portable folder of a run's selected model and returns its files, by path below
 /// `out`.
-pub type WriteModel = fn(run_dir: &Path, wanted: &WantedModel, out: &Path) -> Result<Vec<String>, String>;
+pub type WriteModel =
+    fn(run_dir: &Path, wanted: &WantedModel, out: &Path) -> Result<Vec<String>, String>;
 
 /// Why a run was not brought to its end.
 #[derive(Debug, Error)]
@@ -157,7 +159,9 @@ impl<'a, S: Server> Sender<'a, S> {
         self.version(wanted).await?;
         // The end comes last: a finished run on the server is one that has everything.
         for run in &left.statuses {
-            let Some(id) = self.id(wanted, &run.slot) else { continue };
+            let Some(id) = self.id(wanted, &run.slot) else {
+                continue;
+            };
             let fact = names::status(&run.slot);
             let value = status_value(run.status, run.end_ms);
             let sent = self.server.update_run(&id, run.status, run.end_ms).await;
@@ -172,7 +176,10 @@ impl<'a, S: Server> Sender<'a, S> {
         if is_gone(run, &self.cursor) {
             return None;
         }
-        self.cursor.runs.get(&slot.key()).map(|made| made.id.clone())
+        self.cursor
+            .runs
+            .get(&slot.key())
+            .map(|made| made.id.clone())
     }
 
     /// Takes the result of sending one fact of a run.
@@ -200,7 +207,9 @@ impl<'a, S: Server> Sender<'a, S> {
     /// After a refusal: whether the run is not there any more. One that somebody deleted stays
     /// deleted; one that the server has lost is made again.
     async fn run_went_away(&mut self, wanted: &Wanted, slot: &Slot) -> Result<bool, Halt> {
-        let Some(id) = self.id(wanted, slot) else { return Ok(true) };
+        let Some(id) = self.id(wanted, slot) else {
+            return Ok(true);
+        };
         match self.server.read_run(&id).await {
             Ok(run) if run.deleted => {
                 self.bury_run(wanted, slot);
@@ -232,7 +241,9 @@ impl<'a, S: Server> Sender<'a, S> {
             self.cursor.experiment_id.clear();
             self.cursor.model = None;
             self.cursor.version = None;
-            self.cursor.facts.retain(|fact, _| !fact.starts_with(names::VERSION));
+            self.cursor
+                .facts
+                .retain(|fact, _| !fact.starts_with(names::VERSION));
         }
     }
 
@@ -247,7 +258,11 @@ impl<'a, S: Server> Sender<'a, S> {
                 if let Some(known) = choose(&found, &run.key) {
                     break known.clone();
                 }
-                match self.server.make_run(&self.cursor.experiment_id, &self.to_make(wanted, run)).await {
+                match self
+                    .server
+                    .make_run(&self.cursor.experiment_id, &self.to_make(wanted, run))
+                    .await
+                {
                     Ok(made) => break made,
                     Err(e) if e.trouble == Trouble::Down && tries < MAKING => {
                         tries += 1;
@@ -310,7 +325,9 @@ impl<'a, S: Server> Sender<'a, S> {
         let mut stack = vec![batch.clone()];
         let mut looked = false;
         while let Some(batch) = stack.pop() {
-            let Some(id) = self.id(wanted, slot) else { return Ok(()) };
+            let Some(id) = self.id(wanted, slot) else {
+                return Ok(());
+            };
             match self.server.log(&id, &batch).await {
                 Ok(()) => {
                     for (name, value) in &batch.params {
@@ -330,10 +347,16 @@ impl<'a, S: Server> Sender<'a, S> {
                         Ok((a, b)) => stack.extend([b, a]),
                         Err(one) => {
                             for (name, value) in &one.params {
-                                self.cursor.bury(&names::param(slot, name), value, &e.text, now_ms());
+                                self.cursor.bury(
+                                    &names::param(slot, name),
+                                    value,
+                                    &e.text,
+                                    now_ms(),
+                                );
                             }
                             for (name, value) in &one.tags {
-                                self.cursor.bury(&names::tag(slot, name), value, &e.text, now_ms());
+                                self.cursor
+                                    .bury(&names::tag(slot, name), value, &e.text, now_ms());
                             }
                         }
                     }
@@ -359,7 +382,11 @@ impl<'a, S: Server> Sender<'a, S> {
                 self.points_of(wanted, slot, of_slot).await?;
             }
             // A run that was lost on the way begins again from the start.
-            if wanted.runs.iter().all(|r| is_gone(r, &self.cursor) || self.cursor.runs.contains_key(&r.slot.key())) {
+            if wanted
+                .runs
+                .iter()
+                .all(|r| is_gone(r, &self.cursor) || self.cursor.runs.contains_key(&r.slot.key()))
+            {
                 self.cursor.points += chunk.len();
                 self.cursor.sent += chunk.len() as u64;
             }
@@ -368,11 +395,18 @@ impl<'a, S: Server> Sender<'a, S> {
         Ok(())
     }
 
-    async fn points_of(&mut self, wanted: &Wanted, slot: &Slot, points: Vec<&Point>) -> Result<(), Halt> {
+    async fn points_of(
+        &mut self,
+        wanted: &Wanted,
+        slot: &Slot,
+        points: Vec<&Point>,
+    ) -> Result<(), Halt> {
         let mut stack = vec![points];
         let mut looked = false;
         while let Some(points) = stack.pop() {
-            let Some(id) = self.id(wanted, slot) else { return Ok(()) };
+            let Some(id) = self.id(wanted, slot) else {
+                return Ok(());
+            };
             let batch = Batch {
                 points: points.iter().map(|p| stored_point(p)).collect(),
                 ..Batch::default()
@@ -386,7 +420,8 @@ impl<'a, S: Server> Sender<'a, S> {
                     looked = true;
                     if let [one] = points[..] {
                         let value = format!("{} {}", one.value, one.at_ms);
-                        self.cursor.bury(&names::point(one), &value, &e.text, now_ms());
+                        self.cursor
+                            .bury(&names::point(one), &value, &e.text, now_ms());
                     } else {
                         let (a, b) = points.split_at(points.len() / 2);
                         stack.extend([b.to_vec(), a.to_vec()]);
@@ -400,7 +435,9 @@ impl<'a, S: Server> Sender<'a, S> {
 
     async fn inputs(&mut self, wanted: &Wanted, left: &Outstanding<'_>) -> Result<(), Halt> {
         for input in left.inputs {
-            let Some(id) = self.id(wanted, &Slot::Parent) else { return Ok(()) };
+            let Some(id) = self.id(wanted, &Slot::Parent) else {
+                return Ok(());
+            };
             match self.server.log_input(&id, input).await {
                 Ok(()) => {}
                 Err(e) if is_final(e.trouble) => {
@@ -408,7 +445,8 @@ impl<'a, S: Server> Sender<'a, S> {
                         self.changed()?;
                         return Ok(());
                     }
-                    self.cursor.bury(&names::input(&input.name), &input.digest, &e.text, now_ms());
+                    self.cursor
+                        .bury(&names::input(&input.name), &input.digest, &e.text, now_ms());
                 }
                 Err(e) => return Err(e.into()),
             }
@@ -421,11 +459,17 @@ impl<'a, S: Server> Sender<'a, S> {
 
     async fn artifacts(&mut self, wanted: &Wanted, left: &Outstanding<'_>) -> Result<(), Halt> {
         for (path, content) in &left.artifacts {
-            let Some(made) = self.cursor.runs.get(&Slot::Parent.key()).cloned() else { return Ok(()) };
+            let Some(made) = self.cursor.runs.get(&Slot::Parent.key()).cloned() else {
+                return Ok(());
+            };
             let fact = names::artifact(path);
             let sha256 = content.sha256();
             let sent = match content {
-                Content::Text(text) => self.server.put_bytes(&made.root, path, text.as_bytes()).await,
+                Content::Text(text) => {
+                    self.server
+                        .put_bytes(&made.root, path, text.as_bytes())
+                        .await
+                }
                 Content::File { path: file, .. } => {
                     let file = self.place.run_dir.join(file);
                     match unaltered(&file, &sha256) {
@@ -434,10 +478,14 @@ impl<'a, S: Server> Sender<'a, S> {
                     }
                 }
             };
-            if sent.is_ok() && self.cursor.facts.contains_key(&fact) && !self.cursor.resent.iter().any(|p| p == path) {
+            if sent.is_ok()
+                && self.cursor.facts.contains_key(&fact)
+                && !self.cursor.resent.iter().any(|p| p == path)
+            {
                 self.cursor.resent.push((*path).to_owned());
             }
-            self.take(wanted, &Slot::Parent, &fact, &sha256, sent).await?;
+            self.take(wanted, &Slot::Parent, &fact, &sha256, sent)
+                .await?;
         }
         Ok(())
     }
@@ -446,8 +494,12 @@ impl<'a, S: Server> Sender<'a, S> {
     async fn model(&mut self, wanted: &Wanted) -> Result<(), Halt> {
         loop {
             let known = self.cursor.clone();
-            let Some(model) = outstanding(wanted, &known, Some(self.level)).model else { return Ok(()) };
-            let Some(run) = self.id(wanted, &Slot::Parent) else { return Ok(()) };
+            let Some(model) = outstanding(wanted, &known, Some(self.level)).model else {
+                return Ok(());
+            };
+            let Some(run) = self.id(wanted, &Slot::Parent) else {
+                return Ok(());
+            };
             let value = model_value(model, self.level);
             let sent = if self.level == Level::Full {
                 self.logged_model(wanted, model, &run).await
@@ -456,7 +508,9 @@ impl<'a, S: Server> Sender<'a, S> {
             };
             match sent {
                 Ok(()) => self.cursor.acknowledge(names::MODEL, &value),
-                Err(Halt::Server(e)) if e.trouble == Trouble::Unsupported && self.level == Level::Full => {
+                Err(Halt::Server(e))
+                    if e.trouble == Trouble::Unsupported && self.level == Level::Full =>
+                {
                     self.level = Level::Registry;
                     self.cursor.level = Some(self.level);
                 }
@@ -469,22 +523,42 @@ impl<'a, S: Server> Sender<'a, S> {
         }
     }
 
-    async fn logged_model(&mut self, wanted: &Wanted, model: &WantedModel, run: &str) -> Result<(), Halt> {
+    async fn logged_model(
+        &mut self,
+        wanted: &Wanted,
+        model: &WantedModel,
+        run: &str,
+    ) -> Result<(), Halt> {
         let experiment = self.cursor.experiment_id.clone();
-        let known = self.cursor.model.clone().filter(|m| m.key == model.key && m.id.is_some());
+        let known = self
+            .cursor
+            .model
+            .clone()
+            .filter(|m| m.key == model.key && m.id.is_some());
         let made = match known {
             Some(made) => made,
             None => {
-                let params = model.params.iter().map(|(n, v)| stored_param(n, v)).collect();
+                let params = model
+                    .params
+                    .iter()
+                    .map(|(n, v)| stored_param(n, v))
+                    .collect();
                 let tags = model.tags.iter().map(|(n, v)| stored_tag(n, v)).collect();
                 let mut tries = 0;
                 let remote = loop {
-                    let mut found = self.server.find_models(&experiment, KEY, &model.key).await?;
+                    let mut found = self
+                        .server
+                        .find_models(&experiment, KEY, &model.key)
+                        .await?;
                     found.sort_by(|a, b| a.id.cmp(&b.id));
                     if let Some(known) = found.into_iter().next() {
                         break known;
                     }
-                    match self.server.make_model(&experiment, self.place.model, run, &tags, &params).await {
+                    match self
+                        .server
+                        .make_model(&experiment, self.place.model, run, &tags, &params)
+                        .await
+                    {
                         Ok(made) => break made,
                         Err(e) if e.trouble == Trouble::Down && tries < MAKING => {
                             tries += 1;
@@ -523,7 +597,9 @@ impl<'a, S: Server> Sender<'a, S> {
     /// directly and not through `runs/log-model`, which only appends to it: repeated, it would
     /// name the model twice, and DAGsHub's server fails on it.
     async fn model_folder(&mut self, model: &WantedModel, run: &str) -> Result<(), Halt> {
-        let Some(parent) = self.cursor.runs.get(&Slot::Parent.key()).cloned() else { return Ok(()) };
+        let Some(parent) = self.cursor.runs.get(&Slot::Parent.key()).cloned() else {
+            return Ok(());
+        };
         self.upload(model, &parent.root, MODEL_FOLDER).await?;
         let (name, value) = history_tag(run);
         let batch = Batch {
@@ -547,7 +623,11 @@ impl<'a, S: Server> Sender<'a, S> {
         let out = scratch.path().join("model");
         let files = (self.place.write_model)(self.place.run_dir, model, &out).map_err(rejected)?;
         for file in files {
-            let path = if folder.is_empty() { file.clone() } else { format!("{folder}/{file}") };
+            let path = if folder.is_empty() {
+                file.clone()
+            } else {
+                format!("{folder}/{file}")
+            };
             self.server.put_file(root, &path, &out.join(&file)).await?;
         }
         Ok(())
@@ -565,13 +645,16 @@ impl<'a, S: Server> Sender<'a, S> {
                     None => Err(rejected("its model could not be sent".to_owned()).into()),
                 },
                 (None, Some(made)) if !left.version_tags.is_empty() => {
-                    self.tag_version(&made.number.clone(), &left.version_tags).await
+                    self.tag_version(&made.number.clone(), &left.version_tags)
+                        .await
                 }
                 _ => return Ok(()),
             };
             match sent {
                 Ok(()) => {}
-                Err(Halt::Server(e)) if e.trouble == Trouble::Unsupported && self.level >= Level::Registry => {
+                Err(Halt::Server(e))
+                    if e.trouble == Trouble::Unsupported && self.level >= Level::Registry =>
+                {
                     self.level = Level::Runs;
                     self.cursor.level = Some(self.level);
                 }
@@ -579,16 +662,19 @@ impl<'a, S: Server> Sender<'a, S> {
                     // Somebody deleted the version: that is their decision.
                     if let Some(version) = &wanted.version {
                         let why = "the version was deleted on the server";
-                        self.cursor.bury(names::VERSION, &version.key, why, now_ms());
+                        self.cursor
+                            .bury(names::VERSION, &version.key, why, now_ms());
                         self.cursor.version = None;
                     }
                 }
                 Err(Halt::Server(e)) if is_final(e.trouble) || e.trouble == Trouble::Forbidden => {
                     if let Some(version) = left.version {
-                        self.cursor.bury(names::VERSION, &version.key, &e.text, now_ms());
+                        self.cursor
+                            .bury(names::VERSION, &version.key, &e.text, now_ms());
                     } else {
                         for (name, value) in &left.version_tags {
-                            self.cursor.bury(&names::version_tag(name), value, &e.text, now_ms());
+                            self.cursor
+                                .bury(&names::version_tag(name), value, &e.text, now_ms());
                         }
                     }
                 }
@@ -602,7 +688,9 @@ impl<'a, S: Server> Sender<'a, S> {
     fn source(&self, wanted: &Wanted) -> Option<(String, Option<String>)> {
         let model = wanted.model.as_ref()?;
         let made = self.cursor.model.as_ref().filter(|m| m.key == model.key)?;
-        if self.cursor.is_done(names::MODEL, &model_value(model, self.level))
+        if self
+            .cursor
+            .is_done(names::MODEL, &model_value(model, self.level))
             && !self.cursor.dead.iter().any(|d| d.fact == names::MODEL)
         {
             Some(match &made.id {
@@ -615,7 +703,9 @@ impl<'a, S: Server> Sender<'a, S> {
     }
 
     async fn make_version(&mut self, wanted: &Wanted, version: &WantedVersion) -> Result<(), Halt> {
-        let (Some((source, model)), Some(run)) = (self.source(wanted), self.id(wanted, &Slot::Parent)) else {
+        let (Some((source, model)), Some(run)) =
+            (self.source(wanted), self.id(wanted, &Slot::Parent))
+        else {
             return Err(rejected("its model could not be sent".to_owned()).into());
         };
         let name = self.place.model;
@@ -660,7 +750,9 @@ impl<'a, S: Server> Sender<'a, S> {
 
     async fn tag_version(&mut self, number: &str, tags: &[(String, String)]) -> Result<(), Halt> {
         for (name, value) in tags {
-            self.server.tag_version(self.place.model, number, name, value).await?;
+            self.server
+                .tag_version(self.place.model, number, name, value)
+                .await?;
             self.cursor.acknowledge(&names::version_tag(name), value);
         }
         Ok(())
@@ -697,7 +789,10 @@ fn choose<'a>(found: &'a [RemoteRun], key: &str) -> Option<&'a RemoteRun> {
 
 /// What will fail again however often it is sent.
 fn is_final(trouble: Trouble) -> bool {
-    matches!(trouble, Trouble::Rejected | Trouble::Missing | Trouble::Unsupported)
+    matches!(
+        trouble,
+        Trouble::Rejected | Trouble::Missing | Trouble::Unsupported
+    )
 }
 
 fn rejected(text: String) -> SendError {

@@ -133,13 +133,22 @@ impl Batch {
 
 /// A tracking server. Calls whose repetition is harmless are repeated inside; those that make
 /// something are tried once, because the caller has to look first whether it was made.
+#[allow(
+    async_fn_in_trait,
+    reason = "its futures are awaited where they are made and never sent to another thread"
+)]
 pub trait Server {
     /// What it can hold.
     async fn level(&self) -> Result<Level, SendError>;
     /// Finds or makes an experiment.
     async fn experiment(&self, name: &str) -> Result<String, SendError>;
     /// Runs with a tag of this value, deleted ones left out.
-    async fn find_runs(&self, experiment: &str, tag: &str, value: &str) -> Result<Vec<RemoteRun>, SendError>;
+    async fn find_runs(
+        &self,
+        experiment: &str,
+        tag: &str,
+        value: &str,
+    ) -> Result<Vec<RemoteRun>, SendError>;
     /// Reads a run, also a deleted one.
     async fn read_run(&self, id: &str) -> Result<RemoteRun, SendError>;
     /// Makes a run; tried once.
@@ -151,7 +160,12 @@ pub trait Server {
     /// Names a data set of a run.
     async fn log_input(&self, id: &str, input: &Input) -> Result<(), SendError>;
     /// Sets status and end.
-    async fn update_run(&self, id: &str, status: Status, end_ms: Option<i64>) -> Result<(), SendError>;
+    async fn update_run(
+        &self,
+        id: &str,
+        status: Status,
+        end_ms: Option<i64>,
+    ) -> Result<(), SendError>;
     /// Writes a file below a root.
     async fn put_file(&self, root: &str, path: &str, file: &Path) -> Result<(), SendError>;
     /// Writes bytes below a root.
@@ -159,7 +173,12 @@ pub trait Server {
     /// SHA-256 of a file below a root; `None` when it is not there.
     async fn sha256_of(&self, root: &str, path: &str) -> Result<Option<String>, SendError>;
     /// Logged models with a tag of this value.
-    async fn find_models(&self, experiment: &str, tag: &str, value: &str) -> Result<Vec<RemoteModel>, SendError>;
+    async fn find_models(
+        &self,
+        experiment: &str,
+        tag: &str,
+        value: &str,
+    ) -> Result<Vec<RemoteModel>, SendError>;
     /// Makes a logged model; tried once.
     async fn make_model(
         &self,
@@ -170,7 +189,12 @@ pub trait Server {
         params: &BTreeMap<String, String>,
     ) -> Result<RemoteModel, SendError>;
     /// Logs figures to a run that are also those of a logged model.
-    async fn log_of_model(&self, run: &str, model: &str, points: &[SentPoint]) -> Result<(), SendError>;
+    async fn log_of_model(
+        &self,
+        run: &str,
+        model: &str,
+        points: &[SentPoint],
+    ) -> Result<(), SendError>;
     /// Marks a logged model as whole.
     async fn finish_model(&self, id: &str) -> Result<(), SendError>;
     /// Deletes a logged model.
@@ -184,7 +208,13 @@ pub trait Server {
     /// Makes a version; tried once.
     async fn make_version(&self, version: &VersionToMake) -> Result<RemoteVersion, SendError>;
     /// Sets a tag of a version.
-    async fn tag_version(&self, name: &str, number: &str, tag: &str, value: &str) -> Result<(), SendError>;
+    async fn tag_version(
+        &self,
+        name: &str,
+        number: &str,
+        tag: &str,
+        value: &str,
+    ) -> Result<(), SendError>;
     /// Deletes a version.
     async fn delete_version(&self, name: &str, number: &str) -> Result<(), SendError>;
     /// The version an alias points at.

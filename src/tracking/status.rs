@@ -54,7 +54,11 @@ impl StatusReader {
     ///
     /// # Errors
     /// When the project cannot be read.
-    pub fn read(&mut self, workspace: &Workspace, tracking: &TrackingConfig) -> Result<Status, CommandError> {
+    pub fn read(
+        &mut self,
+        workspace: &Workspace,
+        tracking: &TrackingConfig,
+    ) -> Result<Status, CommandError> {
         let mut status = Status {
             sending: SyncLock::is_held(workspace),
             automatic: tracking.automatic,
@@ -97,7 +101,8 @@ impl StatusReader {
                         outstanding(w, &cursor, cursor.level.or(whole.level)).count()
                     });
                     let start = wanted.map(|w| w.start_ms);
-                    self.known.insert(run.clone(), (print, cursor, pending, start));
+                    self.known
+                        .insert(run.clone(), (print, cursor, pending, start));
                     (pending, start)
                 }
             };

@@ -10,7 +10,7 @@ use super::fact::WantedModel;
 use super::mlflow::Capability;
 use super::outstanding::outstanding;
 use super::project::{Project, RunSource};
-use super::sender::{Halt, Place, Sender, is_settled, now_ms};
+use super::sender::{Halt, Place, Sender, WriteModel, is_settled, now_ms};
 use super::server::{RemoteVersion, SendError, Server, Trouble};
 use crate::error::CommandError;
 use crate::export::{self, Bundle};
@@ -116,11 +116,25 @@ pub async fn pass<S: Server>(
     project: &Project,
     scope: &Scope,
 ) -> Result<Report, CommandError> {
+    pass_with(server, server_key, project, scope, write_model).await
+}
+
+/// As [`pass`], with another way to write the folder of a model.
+pub(super) async fn pass_with<S: Server>(
+    server: &S,
+    server_key: &str,
+    project: &Project,
+    scope: &Scope,
+    write_model: WriteModel,
+) -> Result<Report, CommandError> {
     Pass {
         server,
         server_key,
         project,
-        report: Report::empty(Some(server_key.split(' ').next().unwrap_or_default().to_owned())),
+        write_model,
+        report: Report::empty(Some(
+            server_key.split(' ').next().unwrap_or_default().to_owned(),
+        )),
     }
     .run(scope)
     .await
@@ -130,6 +144,7 @@ struct Pass<'a, S: Server> {
     server: &'a S,
     server_key: &'a str,
     project: &'a Project,
+    write_model: WriteModel,
     report: Report,
 }
 
@@ -138,11 +153,12 @@ impl<S: Server> Pass<'_, S> {
         let artifacts = self.project.workspace.artifacts();
         let mut file = CursorFile::<ProjectCursor>::read(&artifacts);
         let mut cursor = file.of(self.server_key);
-        self.report.warnings.extend(self.project.journal_problem.clone());
+        self.report
+            .warnings
+            .extend(self.project.journal_problem.clone());
         let level = match self.server.level().await {
             Ok(level) => {
                 cursor.level = Some(level);
-                cursor.reached_ms = now_ms();
                 self.report.capability = level;
                 Some(level)
             }
@@ -166,6 +182,7 @@ impl<S: Server> Pass<'_, S> {
             self.stop(&e);
         }
         cursor.last_error.clone_from(&self.report.error);
+        cursor.pending = self.report.pending;
         if *scope == Scope::Everything {
             cursor.warnings.clone_from(&self.report.warnings);
         }
@@ -195,7 +212,9 @@ impl<S: Server> Pass<'_, S> {
             self.bury(&source.run, &known.dead);
             return Ok(());
         }
-        let Some(wanted) = source.wanted()? else { return Ok(()) };
+        let Some(wanted) = source.wanted()? else {
+            return Ok(());
+        };
         let before = known.sent;
         let (cursor, reached) = match level {
             None => (known, known_level),
@@ -205,7 +224,7 @@ impl<S: Server> Pass<'_, S> {
                     server_key: self.server_key,
                     experiment: &self.project.tracking.experiment,
                     model: &self.project.tracking.model,
-                    write_model,
+                    write_model: self.write_model,
                 };
                 let mut sender = Sender::new(self.server, place, level);
                 let error = match sender.send(&wanted).await {
@@ -248,11 +267,13 @@ impl<S: Server> Pass<'_, S> {
     }
 
     fn bury(&mut self, run: &RunId, dead: &[DeadLetter]) {
-        self.report.dead_letters.extend(dead.iter().map(|letter| DeadLetterLine {
-            run_id: run.clone(),
-            fact: letter.fact.clone(),
-            why: letter.why.clone(),
-        }));
+        self.report
+            .dead_letters
+            .extend(dead.iter().map(|letter| DeadLetterLine {
+                run_id: run.clone(),
+                fact: letter.fact.clone(),
+                why: letter.why.clone(),
+            }));
     }
 
     async fn aliases(&mut self, cursor: &mut ProjectCursor) -> Result<(), SendError> {

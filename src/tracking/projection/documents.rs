@@ -50,7 +50,10 @@ pub(super) fn of_run(
     if done(state, StageName::ModelEvaluation)
         && let Some(curves) = &files.curves
     {
-        found.insert("curves/roc_and_precision_recall.json".to_owned(), pretty(curves));
+        found.insert(
+            "curves/roc_and_precision_recall.json".to_owned(),
+            pretty(curves),
+        );
     }
     if state.finished_at.is_some() {
         found.insert("summary.txt".to_owned(), summary(state, around));
@@ -97,7 +100,10 @@ fn summary(state: &RunState, around: &Around<'_>) -> String {
     }
     if let Some(source) = &state.source {
         let (kept, bad) = (count(state.kept), count(state.quarantined));
-        say("data", format!("{source}: {kept} rows kept, {bad} in quarantine"));
+        say(
+            "data",
+            format!("{source}: {kept} rows kept, {bad} in quarantine"),
+        );
     }
     if let Some(digest) = &state.digest {
         say("digest", digest.clone());
@@ -122,7 +128,11 @@ fn summary(state: &RunState, around: &Around<'_>) -> String {
                 figure(f1),
                 figure(test.and_then(|t| t.f1)),
                 figure(test.map(|t| t.accuracy)),
-                if state.selected.as_ref() == Some(learner) { ", selected" } else { "" },
+                if state.selected.as_ref() == Some(learner) {
+                    ", selected"
+                } else {
+                    ""
+                },
             ),
         );
     }
@@ -137,7 +147,14 @@ fn summary(state: &RunState, around: &Around<'_>) -> String {
     }
     for record in &around.decisions {
         let (decision, by) = (record.decision.as_str(), &record.by.name);
-        say("decision", format!("{decision} by {by} at {}: {}", time(record.at), record.reason));
+        say(
+            "decision",
+            format!(
+                "{decision} by {by} at {}: {}",
+                time(record.at),
+                record.reason
+            ),
+        );
     }
     if let Some(error) = &state.error {
         say("error", error.message.clone());
@@ -148,7 +165,11 @@ fn summary(state: &RunState, around: &Around<'_>) -> String {
     }
     text.push_str("\nwarnings\n");
     for (code, warning) in &state.warnings {
-        text.push_str(&format!("  {}: {}\n", crate::text::clean(code), crate::text::clean(warning)));
+        text.push_str(&format!(
+            "  {}: {}\n",
+            crate::text::clean(code),
+            crate::text::clean(warning)
+        ));
     }
     text
 }

@@ -8,6 +8,8 @@ mod documents;
 mod params;
 mod points;
 mod tags;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -123,7 +125,12 @@ impl Projection {
         self.learner(envelope);
         self.points.apply(envelope, &self.state);
         match &envelope.event {
-            Event::DataIngested { digest, kept, features, .. } => {
+            Event::DataIngested {
+                digest,
+                kept,
+                features,
+                ..
+            } => {
                 if !self.inputs.iter().any(|(d, ..)| d == digest) {
                     self.inputs.push((digest.clone(), *kept, *features));
                 }
@@ -218,7 +225,11 @@ impl Projection {
             name: begun.run_id.to_string(),
             user: begun.user.clone(),
             start_ms: ms(begun.at),
-            params: files.config.as_ref().map(params::of_config).unwrap_or_default(),
+            params: files
+                .config
+                .as_ref()
+                .map(params::of_config)
+                .unwrap_or_default(),
             tags: tags::of_run(&tags::Known {
                 state,
                 files,
@@ -247,7 +258,14 @@ impl Projection {
                 user: begun.user.clone(),
                 start_ms: ms(learner.started_at),
                 params: learner.params.clone(),
-                tags: tags::of_learner(state, &learner.id, &key, begun.key.as_str(), &begun.run_id, &begun.user),
+                tags: tags::of_learner(
+                    state,
+                    &learner.id,
+                    &key,
+                    begun.key.as_str(),
+                    &begun.run_id,
+                    &begun.user,
+                ),
                 key,
                 status,
                 end_ms: ended.map(ms),
@@ -275,7 +293,9 @@ impl Projection {
             Outcome::Finished => (Status::Finished, state.finished_at),
             Outcome::Failed => (Status::Failed, state.finished_at),
             Outcome::Cancelled => (Status::Killed, state.finished_at),
-            Outcome::Running | Outcome::Stalled | Outcome::Crashed if alive => (Status::Running, None),
+            Outcome::Running | Outcome::Stalled | Outcome::Crashed if alive => {
+                (Status::Running, None)
+            }
             Outcome::Running | Outcome::Stalled | Outcome::Crashed => {
                 (Status::Failed, state.last_event_at)
             }
@@ -325,12 +345,21 @@ impl Projection {
             })
             .collect();
         let texts = documents::of_run(&self.state, files, around);
-        found.extend(texts.into_iter().map(|(path, text)| (path, Content::Text(text))));
+        found.extend(
+            texts
+                .into_iter()
+                .map(|(path, text)| (path, Content::Text(text))),
+        );
         if self.state.finished_at.is_some() {
-            let hashes: BTreeMap<&str, String> =
-                found.iter().map(|(path, c)| (path.as_str(), c.sha256())).collect();
+            let hashes: BTreeMap<&str, String> = found
+                .iter()
+                .map(|(path, c)| (path.as_str(), c.sha256()))
+                .collect();
             let manifest = json!({"run_id": begun.run_id, "files": hashes});
-            found.insert(documents::MANIFEST.to_owned(), Content::Text(format!("{manifest:#}\n")));
+            found.insert(
+                documents::MANIFEST.to_owned(),
+                Content::Text(format!("{manifest:#}\n")),
+            );
         }
         found
     }
@@ -343,15 +372,26 @@ impl Projection {
         state.learner.get(learner)?.test.as_ref()?;
         let hash_of = |stage: StageName, path: String| {
             let artifacts = &state.stage(stage).artifacts;
-            artifacts.iter().find(|a| a.path == path).map(|a| a.sha256.clone())
+            artifacts
+                .iter()
+                .find(|a| a.path == path)
+                .map(|a| a.sha256.clone())
         };
-        let model_sha256 = hash_of(StageName::ModelTrainer, format!("model_trainer/{learner}.json"))?;
+        let model_sha256 = hash_of(
+            StageName::ModelTrainer,
+            format!("model_trainer/{learner}.json"),
+        )?;
         let preprocessor_sha256 = hash_of(
             StageName::DataTransformation,
             "data_transformation/preprocessor.json".to_owned(),
         )?;
-        let threshold = state.threshold.map_or_else(|| "none".to_owned(), |t| t.to_string());
-        let key = key(&begun.key, &format!("model {model_sha256} {preprocessor_sha256} {threshold}"));
+        let threshold = state
+            .threshold
+            .map_or_else(|| "none".to_owned(), |t| t.to_string());
+        let key = key(
+            &begun.key,
+            &format!("model {model_sha256} {preprocessor_sha256} {threshold}"),
+        );
         let tags = [
             (tags::KEY, key.clone()),
             (tags::ROOT, begun.key.clone()),

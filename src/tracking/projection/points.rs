@@ -99,10 +99,17 @@ impl Points {
                     self.figure(now, &Slot::Parent, name, *value as f64);
                 }
             }
-            Event::DriftMeasured { column, psi, ks, .. } => {
+            Event::DriftMeasured {
+                column, psi, ks, ..
+            } => {
                 for (kind, value) in [("psi", psi), ("ks", ks)] {
                     if let Some(value) = value {
-                        self.figure(now, &Slot::Parent, &format!("drift/{column}/{kind}"), *value);
+                        self.figure(
+                            now,
+                            &Slot::Parent,
+                            &format!("drift/{column}/{kind}"),
+                            *value,
+                        );
                     }
                 }
             }
@@ -113,7 +120,12 @@ impl Points {
             }
             Event::StageFinished { seconds, .. } => {
                 let Some(stage) = envelope.stage else { return };
-                self.figure(now, &Slot::Parent, &format!("stage/{stage}/seconds"), *seconds);
+                self.figure(
+                    now,
+                    &Slot::Parent,
+                    &format!("stage/{stage}/seconds"),
+                    *seconds,
+                );
                 if stage == StageName::DataValidation {
                     let drifted = state
                         .drift
@@ -178,7 +190,10 @@ impl Points {
         if !value.is_finite() {
             return;
         }
-        let known = self.figures.entry((slot.clone(), name.to_owned())).or_insert((0, 0));
+        let known = self
+            .figures
+            .entry((slot.clone(), name.to_owned()))
+            .or_insert((0, 0));
         if known.1 > 0 && known.0 == value.to_bits() {
             return;
         }

@@ -86,32 +86,53 @@ pub(super) fn of_run(known: &Known<'_>) -> BTreeMap<String, String> {
         let policy = serde_json::json!({"gate": gate, "approval": approval});
         tags.put("netsec.policy_sha256", hash::sha256_json(&policy));
     }
-    let seed = config("training").and_then(|t| t.get("seed")).map(Value::to_string);
+    let seed = config("training")
+        .and_then(|t| t.get("seed"))
+        .map(Value::to_string);
     tags.put_some("netsec.seed", seed);
     if let Some(digest) = &state.digest {
         tags.put("netsec.data_digest", digest.as_str());
         tags.put_some("netsec.schema_digest", known.files.schema_sha256.clone());
     }
-    tags.put("netsec.champion_before", or_none(state.champion_before.as_deref()));
+    tags.put(
+        "netsec.champion_before",
+        or_none(state.champion_before.as_deref()),
+    );
     // What a stage said may be withdrawn when it runs again: then the tag says so.
     tags.put("netsec.selected", or_none(state.selected.as_deref()));
     let threshold = state.threshold.map(|t| t.to_string());
     tags.put("netsec.threshold", or_none(threshold.as_deref()));
     let gate = state.gate.as_ref();
-    tags.put("netsec.gate.verdict", gate.map_or("none", |(v, _)| verdict(*v)));
+    tags.put(
+        "netsec.gate.verdict",
+        gate.map_or("none", |(v, _)| verdict(*v)),
+    );
     tags.put("netsec.gate.reason", or_none(gate.map(|(_, r)| r.as_str())));
     for rule in &state.gate_rules {
         let text = format!("{}: {}", verdict(rule.verdict), rule.reason);
         tags.put(&format!("netsec.gate.rule.{}", rule.rule), text);
     }
-    tags.put("netsec.plan_id", or_none(state.plan.as_ref().map(|(p, _)| p.as_str())));
-    tags.put("netsec.version", or_none(known.version.map(|v| v.version.as_str())));
+    tags.put(
+        "netsec.plan_id",
+        or_none(state.plan.as_ref().map(|(p, _)| p.as_str())),
+    );
+    tags.put(
+        "netsec.version",
+        or_none(known.version.map(|v| v.version.as_str())),
+    );
     tags.put("netsec.warnings", state.warnings.len().to_string());
-    tags.put_some("netsec.error", state.error.as_ref().map(|e| e.message.clone()));
+    tags.put_some(
+        "netsec.error",
+        state.error.as_ref().map(|e| e.message.clone()),
+    );
     let aliases: Vec<&str> = aliases(known.around).collect();
     tags.put(
         "netsec.aliases",
-        if aliases.is_empty() { "none".to_owned() } else { aliases.join(",") },
+        if aliases.is_empty() {
+            "none".to_owned()
+        } else {
+            aliases.join(",")
+        },
     );
     if known.version.is_some() {
         tags.put("netsec.registered_model", known.around.model);
@@ -162,13 +183,19 @@ pub(super) fn of_version(
     tags.put("netsec.plan_id", plan_id);
     tags.put("netsec.learner", model.learner.as_str());
     tags.put("netsec.model_sha256", model.model_sha256.as_str());
-    tags.put("netsec.preprocessor_sha256", model.preprocessor_sha256.as_str());
+    tags.put(
+        "netsec.preprocessor_sha256",
+        model.preprocessor_sha256.as_str(),
+    );
     tags.put_some("netsec.data_digest", state.digest.clone());
     tags.put(
         "netsec.gate.verdict",
         state.gate.as_ref().map_or("none", |(v, _)| verdict(*v)),
     );
-    let f1 = state.learner.get(&model.learner).and_then(|l| l.test.as_ref()?.f1);
+    let f1 = state
+        .learner
+        .get(&model.learner)
+        .and_then(|l| l.test.as_ref()?.f1);
     tags.put_some("netsec.f1", f1.map(|f| f.to_string()));
     decisions(&mut tags, around);
     tags.0
@@ -185,7 +212,9 @@ fn decisions(tags: &mut Tags, around: &Around<'_>) {
                 record.decision.as_str(),
                 record.by.name,
                 record.by.from,
-                record.at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+                record
+                    .at
+                    .to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
                 record.reason,
                 record.seq,
                 record.hash,
@@ -193,7 +222,10 @@ fn decisions(tags: &mut Tags, around: &Around<'_>) {
         );
     }
     let last = around.decisions.last();
-    tags.put("netsec.decision", last.map_or("none", |r| r.decision.as_str()));
+    tags.put(
+        "netsec.decision",
+        last.map_or("none", |r| r.decision.as_str()),
+    );
     tags.put_some("netsec.approval.event_hash", last.map(|r| r.hash.clone()));
     let approvers: Vec<&str> = around
         .decisions
@@ -208,9 +240,12 @@ fn decisions(tags: &mut Tags, around: &Around<'_>) {
 
 /// The aliases that should point at a run's version.
 fn aliases<'a>(around: &Around<'_>) -> impl Iterator<Item = &'a str> {
-    [(around.challenger, "challenger"), (around.champion, "champion")]
-        .into_iter()
-        .filter_map(|(is, name)| is.then_some(name))
+    [
+        (around.challenger, "challenger"),
+        (around.champion, "champion"),
+    ]
+    .into_iter()
+    .filter_map(|(is, name)| is.then_some(name))
 }
 
 fn or_none(text: Option<&str>) -> &str {
