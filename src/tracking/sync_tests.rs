@@ -101,7 +101,7 @@ fn whatever_goes_wrong_the_server_ends_as_after_a_clean_run() {
     let seeds = std::env::var("NETSEC_SYNC_SEEDS")
         .ok()
         .and_then(|n| n.parse().ok())
-        .unwrap_or(60);
+        .unwrap_or(6);
     for level in [Capability::Full, Capability::Registry, Capability::Runs] {
         let expected = without_journal(&clean_dump(level));
         for seed in 0..seeds {
