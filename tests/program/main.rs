@@ -6,6 +6,7 @@ mod console_pty;
 mod demo;
 mod harness;
 mod layers;
+mod portable;
 mod retrain;
 #[allow(
     dead_code,

@@ -86,7 +86,9 @@ top = pathlib.Path(sys.argv[1])
 for folder in sorted(p for p in top.iterdir() if p.is_dir()):
     table = top / (folder / "rows").read_text()
     rows = pandas.read_csv(table, keep_default_na=False, na_values=[""])
-    expected = pandas.read_csv(folder / "expected.csv", float_precision="round_trip")
+    expected = pandas.read_csv(
+        folder / "expected.csv", float_precision="round_trip", dtype={"label": str}
+    )
     summary[folder.name] = {"onnx": by_onnx(folder, rows, expected)}
     if "--mlflow" in sys.argv:
         summary[folder.name]["mlflow"] = by_mlflow(folder, table, expected)

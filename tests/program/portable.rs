@@ -232,7 +232,10 @@ fn judge(top: &Path, wanted: usize, mlflow: bool) -> Value {
             };
             assert_eq!(found["other_labels"], 0, "{name} by {way}: {found}");
             let largest = found["largest_difference"].as_f64();
-            assert!(largest.is_some_and(|d| d <= 1e-6), "{name} by {way}: {found}");
+            assert!(
+                largest.is_some_and(|d| d <= 1e-6),
+                "{name} by {way}: {found}"
+            );
         }
         if name.ends_with("xgboost") {
             assert_eq!(found["xgboost"]["model.ubj"], 0.0, "{name}");
@@ -252,7 +255,12 @@ fn every_learner_predicts_the_same_elsewhere() {
     let top = dir.path();
     let phishing = schema::preset("phishing").unwrap();
     let table = load(&shared.join("data/phishing_uci/phisingData.csv"), &phishing);
-    write_rows(&top.join("phishing.csv"), &phishing, &every(&table, 0, 5), true);
+    write_rows(
+        &top.join("phishing.csv"),
+        &phishing,
+        &every(&table, 0, 5),
+        true,
+    );
     let nsl = shared.join("data/nsl_kdd");
     let binary = schema::preset("nsl-kdd").unwrap();
     let five = schema::preset_target("nsl-kdd", "attack_class").unwrap();
@@ -363,7 +371,11 @@ fn every_transformation_predicts_the_same_elsewhere() {
             schema: schema.clone(),
             train: train.clone(),
             // Unknown categories are an error there: seen apart.
-            rows: if *name == "error" { "plain.csv" } else { "strange.csv" },
+            rows: if *name == "error" {
+                "plain.csv"
+            } else {
+                "strange.csv"
+            },
         };
         for spec in [&learners()[0], &learners()[4]] {
             export_one(top, &task, spec, settings);
@@ -439,14 +451,24 @@ fn the_program_exports_its_champion() {
     let sha256 =
         netsec::hash::sha256_file(&project.path().join("models/champion/model.onnx")).unwrap();
     assert!(said.contains(&sha256), "{said}");
-    assert!(said.contains("mlflow.pyfunc.load_model(\"models/champion\")"), "{said}");
+    assert!(
+        said.contains("mlflow.pyfunc.load_model(\"models/champion\")"),
+        "{said}"
+    );
     // Once more over itself, but not over other things.
-    assert!(export("champion", "mlflow", "models/champion").status.success());
+    assert!(
+        export("champion", "mlflow", "models/champion")
+            .status
+            .success()
+    );
     fs::create_dir(project.path().join("other")).unwrap();
     fs::write(project.path().join("other/file"), "kept").unwrap();
     let e = export("champion", "mlflow", "other");
     assert_eq!(e.status.code(), Some(2), "{}", text(&e));
-    assert_eq!(fs::read(project.path().join("other/file")).unwrap(), b"kept");
+    assert_eq!(
+        fs::read(project.path().join("other/file")).unwrap(),
+        b"kept"
+    );
     let e = export("champion", "xgboost", "m.ubj");
     assert_eq!(e.status.code(), Some(2), "{}", text(&e));
     assert!(text(&e).contains("--format onnx"), "{}", text(&e));
@@ -462,7 +484,14 @@ fn the_program_exports_its_champion() {
                abs(found['score'] - expected['predicted_score']).max() <= 1e-6)\n",
         &["models/champion", "predicted.csv", "flows.csv"].map(|f| {
             // The script runs elsewhere.
-            Box::leak(project.path().join(f).display().to_string().into_boxed_str()) as &str
+            Box::leak(
+                project
+                    .path()
+                    .join(f)
+                    .display()
+                    .to_string()
+                    .into_boxed_str(),
+            ) as &str
         }),
         &[],
     );
