@@ -89,7 +89,10 @@ fn write_rows(path: &Path, schema: &Schema, frame: &Frame, strange: bool) {
         .iter()
         .map(|c| frame.texts(&c.name).unwrap())
         .collect();
-    let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+    let names: Vec<String> = columns
+        .iter()
+        .map(|c| format!("\"{}\"", c.name.replace('"', "\"\"")))
+        .collect();
     let mut out = names.join(",") + "\n";
     let mut push = |row: usize, changed: Option<(usize, &str)>| {
         let line: Vec<&str> = (0..columns.len())
@@ -169,11 +172,9 @@ fn export_one(top: &Path, task: &Task<'_>, spec: &LearnerSpec, settings: &Transf
         &frame,
     )
     .unwrap();
-    let mut expected: Vec<String> = vec!["label".into(), "score".into()];
-    if classes > 2 {
-        expected.extend(bundle.model.classes.iter().map(|c| format!("p_{c}")));
-    }
-    let mut text = expected.join(",") + "\n";
+    let outputs = export::onnx::outputs(&bundle);
+    let outputs: Vec<&str> = outputs.iter().map(|(name, _)| name.as_str()).collect();
+    let mut text = outputs.join(",") + "\n";
     for (p, row) in predictions.iter().zip(probabilities.chunks_exact(classes)) {
         text.push_str(&format!("{},{}", bundle.model.classes[p.class], p.score));
         if classes > 2 {
@@ -381,7 +382,16 @@ fn every_transformation_predicts_the_same_elsewhere() {
             export_one(top, &task, spec, settings);
         }
     }
-    judge(top, 10, true);
+    let odd = odd_names(&schema, &train);
+    write_rows(&top.join("odd.csv"), &odd.0, &every(&odd.1, 0, 7), true);
+    let task = Task {
+        name: "odd-names",
+        schema: odd.0,
+        train: odd.1,
+        rows: "odd.csv",
+    };
+    export_one(top, &task, &learners()[1], &TransformationConfig::default());
+    judge(top, 11, true);
     let refused = services::run_python(
         "import sys, onnxruntime, numpy, pandas\n\
          s = onnxruntime.InferenceSession(sys.argv[1], providers=['CPUExecutionProvider'])\n\
@@ -401,6 +411,33 @@ fn every_transformation_predicts_the_same_elsewhere() {
         refused.contains("a value of service is unknown to the model"),
         "{refused}"
     );
+}
+
+/// Columns that are called like outputs, and like nothing a format would choose.
+fn odd_names(schema: &Schema, frame: &Frame) -> (Schema, Frame) {
+    let new = |name: &str| match name {
+        "service" => "label".to_owned(),
+        "label" => "truth".to_owned(),
+        "duration" => "score".to_owned(),
+        "src_bytes" => "it's: \"odd\" \u{e9}\u{2028} {x}".to_owned(),
+        other => other.to_owned(),
+    };
+    let mut schema = schema.clone();
+    for column in &mut schema.columns {
+        column.aliases.clear();
+        column.name = new(&column.name);
+    }
+    schema.target.column = new(&schema.target.column);
+    let columns = frame
+        .names()
+        .iter()
+        .map(|name| {
+            let mut column = frame.column(name).unwrap().clone();
+            column.rename(new(name).into());
+            column
+        })
+        .collect();
+    (schema, Frame::from_columns(columns).unwrap())
 }
 
 /// The table with every seventh cell of these columns missing.
