@@ -4,8 +4,10 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use super::mongodb::{Collection, quarantine_text};
 use super::table::{Align, TextTable, number};
 use super::{Globals, data_files, output};
+use crate::config::ArrayPolicy;
 use crate::dataset::query::resolve_column;
 use crate::dataset::{Browse, Frame, QueryError, ROW_COLUMN, TableProfile, number_text, profile};
 use crate::error::CommandError;
@@ -14,12 +16,13 @@ use crate::pipeline::data_ingestion::{load_test, load_train};
 use crate::runs::RunStore;
 use crate::schema;
 use crate::source::load_table;
+use crate::source::mongodb::Namespace;
 use crate::text::{clean, count};
 
 /// Arguments of `netsec data`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A file, or a run (its kept rows).
+    /// A file, a run (its kept rows), or mongodb:DATABASE.COLLECTION.
     pub what: String,
     /// Rows to keep, `src_bytes > 1000 and service = http`.
     #[arg(long)]
@@ -44,7 +47,7 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     let browse = Browse::parse(args.filter.as_deref(), args.sort.as_deref(), &args.columns)?;
-    let opened = open(&args.what, globals)?;
+    let opened = open(args, &browse, globals)?;
     for warning in &opened.warnings {
         output::note!("note: {}", clean(warning));
     }
@@ -64,14 +67,20 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
         if args.json {
             return output::write_json(&json!({
                 "source": opened.source,
-                "rows": frame.rows(),
+                "rows": opened.total(),
                 "matched": rows.len(),
                 "profile": profile.columns,
             }));
         }
-        return output::write_text(&profile_text(&opened.source, frame.rows(), &profile));
+        return output::write_text(&profile_text(&opened.source, opened.total(), &profile));
     }
     let shown = &rows[..rows.len().min(args.limit)];
+    // Where only the page was read, nothing was filtered, and all rows match.
+    let matched = if opened.of.is_some() {
+        opened.total()
+    } else {
+        rows.len() as u64
+    };
     let page = frame.take(shown)?;
     let numbers: Vec<u64> = match page.numbers(ROW_COLUMN) {
         Ok(numbers) => numbers.iter().map(|n| *n as u64).collect(),
@@ -80,8 +89,8 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     if args.json {
         return output::write_json(&json!({
             "source": opened.source,
-            "rows": frame.rows(),
-            "matched": rows.len(),
+            "rows": opened.total(),
+            "matched": matched,
             "columns": columns,
             "row_numbers": numbers,
             "data": objects(&page, &columns)?,
@@ -89,8 +98,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     }
     output::write_text(&rows_text(
         &opened.source,
-        frame,
-        &rows,
+        (matched, opened.total()),
         &page,
         &columns,
         &numbers,
@@ -110,13 +118,25 @@ struct Opened {
     frame: Frame,
     source: String,
     warnings: Vec<String>,
+    /// Rows there are, when not all of them were read.
+    of: Option<u64>,
 }
 
-/// Opens a file or the snapshot of a run. A file comes first: a run can be named in full.
-fn open(what: &str, globals: &Globals) -> Result<Opened, CommandError> {
-    if what.starts_with("mongodb:") {
-        return Err(CommandError::usage(format!("{what} cannot be opened"))
-            .hint("This version reads files and runs."));
+impl Opened {
+    /// Rows there are.
+    fn total(&self) -> u64 {
+        self.of.unwrap_or(self.frame.rows() as u64)
+    }
+}
+
+/// Opens a file, the snapshot of a run or a collection. A file comes before a run: a run can be
+/// named in full.
+fn open(args: &Args, browse: &Browse, globals: &Globals) -> Result<Opened, CommandError> {
+    let what = args.what.as_str();
+    if let Some(name) = what.strip_prefix("mongodb:") {
+        // Rows as they stand need no more than the page.
+        let page = browse.filter.is_none() && browse.sort.is_none() && !args.profile;
+        return open_collection(name, page.then_some(args.limit));
     }
     let path = Path::new(what);
     if path.exists() {
@@ -142,6 +162,7 @@ fn open(what: &str, globals: &Globals) -> Result<Opened, CommandError> {
         frame,
         source: format!("run {run}, train and test"),
         warnings: Vec::new(),
+        of: None,
     })
 }
 
@@ -173,6 +194,23 @@ fn open_file(path: &Path, globals: &Globals) -> Result<Opened, CommandError> {
         source: format!("{} ({})", path.display(), read.detected.summary()),
         frame: read.frame,
         warnings,
+        of: None,
+    })
+}
+
+fn open_collection(name: &str, page: Option<usize>) -> Result<Opened, CommandError> {
+    let collection = Collection::find(Namespace::parse(name)?)?;
+    // A limit of 0 would mean all documents to the server.
+    let limit = page.map(|rows| rows.max(1) as u64);
+    // Somebody who looks wants to see arrays too.
+    let read = collection.load(None, ArrayPolicy::Text, limit)?;
+    Ok(Opened {
+        source: collection.summary(),
+        warnings: quarantine_text(&read.quarantine).into_iter().collect(),
+        of: limit
+            .filter(|_| read.rows < collection.documents)
+            .map(|_| collection.documents),
+        frame: read.frame,
     })
 }
 
@@ -210,8 +248,7 @@ fn number_value(value: f64) -> Value {
 
 fn rows_text(
     source: &str,
-    frame: &Frame,
-    rows: &[usize],
+    (matched, all): (u64, u64),
     page: &Frame,
     columns: &[String],
     numbers: &[u64],
@@ -233,13 +270,13 @@ fn rows_text(
         "{}\n{}{} of {} rows match, {} shown\n",
         clean(source),
         table.render(),
-        count(rows.len() as u64),
-        count(frame.rows() as u64),
+        count(matched),
+        count(all),
         count(page.rows() as u64)
     ))
 }
 
-fn profile_text(source: &str, all: usize, profile: &TableProfile) -> String {
+fn profile_text(source: &str, all: u64, profile: &TableProfile) -> String {
     let mut table = TextTable::new([
         ("column", Align::Left),
         ("kind", Align::Left),
@@ -286,7 +323,7 @@ fn profile_text(source: &str, all: usize, profile: &TableProfile) -> String {
         clean(source),
         table.render(),
         count(profile.rows),
-        count(all as u64),
+        count(all),
         profile.columns.len()
     )
 }

@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Globals, data_files, output};
-use crate::config::{Config, SplitKind, template};
+use super::{Globals, data_files, mongodb, output};
+use crate::config::{Config, SplitKind, StorageKind, template};
+use crate::dataset::RawTable;
 use crate::error::CommandError;
 use crate::files::write_atomic;
 use crate::schema::{self, ClassMapping, Role, Schema};
+use crate::secrets::shown_address;
 use crate::source::{ReadOptions, load_table};
 use crate::text::{clean, count};
 use crate::workspace::Workspace;
@@ -20,7 +22,10 @@ pub struct Args {
     /// The file to train on.
     #[arg(long, value_name = "FILE")]
     pub data: Option<std::path::PathBuf>,
-    /// A given test file.
+    /// The MongoDB collection to train on; the server is named by MONGODB_URI.
+    #[arg(long, value_name = "DATABASE.COLLECTION", conflicts_with = "data")]
+    pub mongodb: Option<String>,
+    /// A given test file; with --mongodb a collection of the same database.
     #[arg(long, value_name = "FILE")]
     pub test: Option<std::path::PathBuf>,
     /// Row indices as JSON: {"train": [..], "test": [..]}, 0-based.
@@ -29,6 +34,12 @@ pub struct Args {
     /// The label column.
     #[arg(long, value_name = "COLUMN")]
     pub label: Option<String>,
+    /// The S3 bucket that approved models are published to.
+    #[arg(long, value_name = "BUCKET")]
+    pub s3: Option<String>,
+    /// The MLflow experiment that runs are logged to.
+    #[arg(long, value_name = "NAME")]
+    pub experiment: Option<String>,
     /// Folder to write config.toml into.
     #[arg(long, default_value = ".", value_name = "DIR")]
     pub dir: std::path::PathBuf,
@@ -84,6 +95,12 @@ fn next(args: &Args, path: &str) -> String {
     } else {
         format!(" --config {path}")
     };
+    if let Some(collection) = &args.mongodb {
+        return clean(&format!(
+            "Next: `netsec{option} data mongodb:{collection}` shows the rows, `netsec{option} \
+             retrain` trains."
+        )) + "\n";
+    }
     match &args.data {
         Some(data) => format!(
             "Next: `netsec{option} validate {}` checks the data, `netsec{option} retrain` trains.\n",
@@ -115,7 +132,8 @@ fn plan(args: &Args) -> Result<(Config, Vec<String>), CommandError> {
                 .map(|o| format!("Known of {name}: {o}")),
         );
     }
-    if let Some(test) = &args.test {
+    targets(args, &mut config, &mut found)?;
+    if let Some(test) = args.test.as_ref().filter(|_| args.mongodb.is_none()) {
         config.source.test_path = Some(stored(&args.dir, test));
         config.split.kind = SplitKind::TestFile;
     }
@@ -124,23 +142,29 @@ fn plan(args: &Args) -> Result<(Config, Vec<String>), CommandError> {
         config.split.indices = Some(stored(&args.dir, split));
         config.split.kind = SplitKind::Indices;
     }
+    if let Some(collection) = &args.mongodb {
+        let schema = mongodb::plan(args, collection, &mut config, &mut found)?;
+        found.push(target_text(&schema));
+        return Ok((config, found));
+    }
     let Some(data) = &args.data else {
         if args.test.is_some() || args.split.is_some() || args.preset.is_none() {
-            return Err(CommandError::usage("--data FILE is needed")
-                .hint("`netsec demo` makes its own data."));
+            return Err(CommandError::usage(
+                "--data FILE or --mongodb DATABASE.COLLECTION is needed",
+            )
+            .hint("`netsec demo` makes its own data."));
         }
         return Ok((config, found));
     };
     config.source.path = stored(&args.dir, data);
     let options = ReadOptions::default();
     if args.preset.is_none() {
-        infer(
-            &mut config,
-            data,
-            args.label.as_deref(),
-            &options,
-            &mut found,
-        )?;
+        let from = InferredFrom {
+            table: &data_files::sample(data, &options)?,
+            name: &data_files::file_name(data),
+            shown: &data.display().to_string(),
+        };
+        infer(&mut config, &from, args.label.as_deref(), &mut found)?;
     }
     // The same way a run makes its schema, so that what is written here is known to work.
     let schema = schema::resolve(&config.schema, &Workspace::new(&args.dir), || {
@@ -149,33 +173,87 @@ fn plan(args: &Args) -> Result<(Config, Vec<String>), CommandError> {
     for file in std::iter::once(data).chain(&args.test) {
         found.push(look_at(file, &schema, &options)?);
     }
+    found.push(target_text(&schema));
+    Ok((config, found))
+}
+
+/// Features, target and classes.
+fn target_text(schema: &Schema) -> String {
     let classes = schema.target.classes();
-    found.push(format!(
+    format!(
         "{} features; the target is `{}` with {} classes: {}.",
         schema.features().count(),
         schema.target.name,
         classes.len(),
         classes.join(", ")
-    ));
-    Ok((config, found))
+    )
+}
+
+/// Where models and runs go: the bucket and the experiment.
+fn targets(args: &Args, config: &mut Config, found: &mut Vec<String>) -> Result<(), CommandError> {
+    if let Some(bucket) = &args.s3 {
+        let bucket = bucket
+            .strip_prefix("s3://")
+            .unwrap_or(bucket)
+            .trim_end_matches('/');
+        if bucket.is_empty() || bucket.contains('/') {
+            return Err(CommandError::usage(format!(
+                "--s3 takes the name of a bucket, not `{bucket}`"
+            ))
+            .hint("`[storage] prefix` says where in the bucket models lie."));
+        }
+        config.storage.kind = StorageKind::S3;
+        config.storage.bucket = Some(bucket.to_owned());
+        found.push(format!(
+            "Approved models go to s3://{bucket}/{}/ and s3://{bucket}/{}/, with the credentials \
+             that every AWS tool finds.",
+            config.storage.prefix, config.storage.copies
+        ));
+    }
+    if let Some(experiment) = &args.experiment {
+        if experiment.trim().is_empty() {
+            return Err(CommandError::usage("--experiment takes a name"));
+        }
+        config.tracking.experiment = experiment.clone();
+        found.push(match std::env::var("MLFLOW_TRACKING_URI") {
+            Ok(uri) if !uri.trim().is_empty() => format!(
+                "Runs are logged to the experiment `{experiment}` on {}.",
+                shown_address(&uri)
+            ),
+            _ => format!(
+                "Runs are logged to the experiment `{experiment}` once MLFLOW_TRACKING_URI or \
+                 `[tracking] uri` names a server."
+            ),
+        });
+    }
+    Ok(())
+}
+
+/// The rows that a schema is inferred from.
+pub(super) struct InferredFrom<'a> {
+    /// The rows.
+    pub table: &'a RawTable,
+    /// What the schema is called.
+    pub name: &'a str,
+    /// Where the rows are from, for people.
+    pub shown: &'a str,
 }
 
 /// Infers the schema and writes the guesses into the configuration, where they can be corrected.
-fn infer(
+pub(super) fn infer(
     config: &mut Config,
-    data: &Path,
+    from: &InferredFrom<'_>,
     label: Option<&str>,
-    options: &ReadOptions,
     found: &mut Vec<String>,
 ) -> Result<(), CommandError> {
-    let table = data_files::sample(data, options)?;
+    let table = from.table;
     if let Some(label) = label {
         // `resolve` knows how to complain about a wrong name.
         let names = table.names.iter().map(|n| n.trim());
         if !names.clone().any(|n| n.eq_ignore_ascii_case(label.trim())) {
             let error = CommandError::usage(format!(
                 "--label names `{label}`, which {} does not have",
-                data.display()
+                from.shown
             ));
             return Err(match schema::nearest(label, names) {
                 Some(near) => error.hint(format!("Did you mean `{near}`?")),
@@ -183,7 +261,7 @@ fn infer(
             });
         }
     }
-    let inferred = schema::infer(&table, &data_files::file_name(data), label);
+    let inferred = schema::infer(table, from.name, label);
     let schema = inferred.schema;
     config.schema.label = Some(schema.target.column.clone());
     config.schema.ignore = schema
@@ -279,9 +357,12 @@ mod tests {
         let mut args = Args {
             preset: None,
             data: None,
+            mongodb: None,
             test: None,
             split: None,
             label: None,
+            s3: None,
+            experiment: None,
             dir: dir.to_owned(),
         };
         change(&mut args);
@@ -311,6 +392,25 @@ mod tests {
         assert_eq!(config.schema.positive, ["attack"]);
         assert!(found.iter().any(|f| f.contains("2 features")), "{found:?}");
         assert!(found.iter().any(|f| f.contains("`src_ip` is left out")));
+    }
+
+    #[test]
+    fn bucket_and_experiment_stand_in_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = flows(dir.path());
+        let with = |s3: &str| {
+            plan(&args(dir.path(), |a| {
+                a.data = Some(data.clone());
+                a.s3 = Some(s3.to_owned());
+                a.experiment = Some("threats".to_owned());
+            }))
+        };
+        let (config, found) = with("s3://models/").unwrap();
+        assert_eq!(config.storage.kind, StorageKind::S3);
+        assert_eq!(config.storage.bucket.as_deref(), Some("models"));
+        assert_eq!(config.tracking.experiment, "threats");
+        assert!(found[0].contains("s3://models/netsec/"), "{found:?}");
+        assert_eq!(with("models/prefix").unwrap_err().kind, ErrorKind::Usage);
     }
 
     #[test]

@@ -5,8 +5,8 @@ mod bad_input;
 mod console_pty;
 mod demo;
 mod harness;
+mod import;
 mod layers;
-mod portable;
 mod retrain;
 #[allow(
     dead_code,

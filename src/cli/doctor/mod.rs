@@ -1,9 +1,10 @@
-//! `netsec doctor`: check configuration, data, champion, published store, disk, terminal and
-//! lingering.
+//! `netsec doctor`: check configuration, data or MongoDB, champion, published store, disk, terminal
+//! and lingering.
 //!
 //! Looks only; every finding says what to do. A failed check ends the command with the exit code
 //! of its kind, warnings do not.
 
+mod mongodb;
 mod project;
 mod session;
 mod store;

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::Finding;
+use super::{Finding, mongodb};
 use crate::approval::Journal;
 use crate::cli::Globals;
-use crate::config::Config;
+use crate::config::{Config, SourceKind};
 use crate::error::CommandError;
 use crate::events::Outcome;
 use crate::runs::RunStore;
@@ -27,7 +27,10 @@ pub(super) fn check(globals: &Globals) -> Vec<Finding> {
                 "config",
                 format!("{} is in order", globals.config_file().display()),
             ));
-            findings.push(data(&workspace, &config));
+            match config.source.kind {
+                SourceKind::File => findings.push(data(&workspace, &config)),
+                SourceKind::Mongodb => findings.extend(mongodb::check(&config.source)),
+            }
             findings.push(super::store::check(&workspace, &config.storage));
         }
         Err(e) => findings.push(Finding::fail("config", &e)),

@@ -12,6 +12,7 @@
 //! server that goes away is waited for (`retry`).
 
 mod connect;
+mod describe;
 mod document;
 mod error;
 pub mod import;
@@ -27,6 +28,7 @@ mod tests;
 mod value;
 
 pub use connect::{BadName, MongoServer, Namespace, URI_VARIABLES};
+pub use describe::{Deployment, ServerFacts};
 pub use error::{MongoError, Problem};
 pub use query::Query;
 pub use reach::{Attempt, Reach};
