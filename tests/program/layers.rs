@@ -30,6 +30,7 @@ const FORBIDDEN: &[(&[&str], &[&str])] = &[
             "source",
             "storage",
             "text",
+            "tracking",
             "workspace",
         ],
         &["cli", "console", "worker"],

@@ -4,9 +4,15 @@
 mod bad_input;
 mod console_pty;
 mod demo;
+#[allow(
+    dead_code,
+    reason = "offers what a test of a consumer may need, used today or not"
+)]
+mod fault_proxy;
 mod harness;
 mod import;
 mod layers;
+mod mlflow_client;
 mod retrain;
 #[allow(
     dead_code,

@@ -1,5 +1,5 @@
-//! `netsec doctor`: check configuration, data or MongoDB, champion, published store, disk, terminal
-//! and lingering.
+//! `netsec doctor`: check configuration, data or MongoDB, champion, published store, disk, tracking
+//! server, terminal and lingering.
 //!
 //! Looks only; every finding says what to do. A failed check ends the command with the exit code
 //! of its kind, warnings do not.
@@ -8,6 +8,7 @@ mod mongodb;
 mod project;
 mod session;
 mod store;
+mod tracking;
 
 use serde::Serialize;
 
@@ -74,6 +75,7 @@ impl Finding {
 /// Runs the command.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     let mut findings = project::check(globals);
+    findings.extend(tracking::check(globals));
     findings.extend(session::check());
     let failed = findings
         .iter()

@@ -98,9 +98,17 @@ pub struct ArtifactEntry {
     /// Whether it is a folder.
     #[serde(default)]
     pub is_dir: bool,
-    /// Its bytes.
+    /// Its size as the server writes it; see [`ArtifactEntry::bytes`].
     #[serde(default, deserialize_with = "lenient::maybe_whole")]
     pub file_size: Option<i64>,
+}
+
+impl ArtifactEntry {
+    /// A file's bytes; none of a folder. The server leaves the size of an empty file out.
+    pub fn bytes(&self) -> Option<u64> {
+        let size = u64::try_from(self.file_size.unwrap_or_default()).unwrap_or_default();
+        (!self.is_dir).then_some(size)
+    }
 }
 
 #[derive(Deserialize)]

@@ -45,6 +45,23 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// The defaults, with MLflow's own variable for the time of a call: seconds in
+    /// `MLFLOW_HTTP_REQUEST_TIMEOUT`.
+    pub fn from_env() -> Self {
+        let seconds = std::env::var("MLFLOW_HTTP_REQUEST_TIMEOUT")
+            .ok()
+            .and_then(|text| text.trim().parse::<f64>().ok())
+            .filter(|seconds| (0.05..=3_600.0).contains(seconds));
+        let mut options = Self::default();
+        if let Some(seconds) = seconds {
+            options.call = Duration::from_secs_f64(seconds);
+            options.connect = options.connect.min(options.call);
+        }
+        options
+    }
+}
+
 /// A client of one server. Cheap to clone; clones share their connections.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
@@ -75,7 +92,7 @@ impl Client {
     /// neither does. Sends nothing yet.
     pub fn from_env(config: &TrackingConfig) -> Result<Option<Self>, SetupError> {
         Server::from_env(config.uri.as_deref())?
-            .map(|server| Self::new(server, Options::default()))
+            .map(|server| Self::new(server, Options::from_env()))
             .transpose()
     }
 
