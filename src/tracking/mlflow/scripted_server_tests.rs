@@ -442,7 +442,7 @@ fn a_file_is_streamed_whole() {
     let server = Scripted::saying(http("200 OK", "", ""));
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("model.onnx");
-    let content: Vec<u8> = (0..700_001u32).map(|i| (i * 31 >> 3) as u8).collect();
+    let content: Vec<u8> = (0..700_001u32).map(|i| ((i * 31) >> 3) as u8).collect();
     std::fs::write(&file, &content).unwrap();
     let client = client(&server);
     let root = ArtifactRoot::parse("mlflow-artifacts:/1/abc/artifacts").unwrap();
