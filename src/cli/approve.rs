@@ -4,6 +4,7 @@ use super::{Globals, output, print_receipt};
 use crate::error::CommandError;
 use crate::events::Actor;
 use crate::pipeline::model_pusher;
+use crate::tracking::background::{self, Errand};
 
 /// Arguments of `netsec approve`.
 #[derive(Debug, clap::Args)]
@@ -18,14 +19,21 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     let watch = |line: &str| output::note!("{}", crate::text::clean(line));
+    let (workspace, config) = (globals.workspace(), globals.config()?);
     let receipt = model_pusher::approve_watched(
-        &globals.workspace(),
-        &globals.config()?,
+        &workspace,
+        &config,
         &args.plan,
         Actor::current(),
         &args.reason,
         &watch,
     )?;
+    background::start(
+        globals.config_file(),
+        &workspace,
+        &config.tracking,
+        Errand::Short,
+    );
     print_receipt(&receipt)?;
     Ok(())
 }

@@ -4,6 +4,7 @@ use super::{Globals, print_receipt};
 use crate::error::CommandError;
 use crate::events::Actor;
 use crate::pipeline::model_pusher;
+use crate::tracking::background::{self, Errand};
 
 /// Arguments of `netsec rollback`.
 #[derive(Debug, clap::Args)]
@@ -19,13 +20,20 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
+    let (workspace, config) = (globals.workspace(), globals.config()?);
     let receipt = model_pusher::rollback(
-        &globals.workspace(),
-        &globals.config()?,
+        &workspace,
+        &config,
         args.version.as_deref(),
         Actor::current(),
         &args.reason,
     )?;
+    background::start(
+        globals.config_file(),
+        &workspace,
+        &config.tracking,
+        Errand::Short,
+    );
     print_receipt(&receipt)?;
     Ok(())
 }

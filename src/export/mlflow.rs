@@ -93,7 +93,7 @@ fn mlmodel(bundle: &Bundle, graph: &[u8], example: bool) -> String {
     line(4, "python_version", &quoted(PYTHON));
     line(0, "metadata", "");
     for (name, value) in bundle.facts() {
-        line(2, name, &quoted(&value));
+        line(2, name, &quoted(&ascii(&value)));
     }
     line(0, "model_size_bytes", &graph.len().to_string());
     // Any unique text does; from the content, so that the same model keeps it.
@@ -110,12 +110,20 @@ fn mlmodel(bundle: &Bundle, graph: &[u8], example: bool) -> String {
         .into_iter()
         .map(|(name, kind)| tensor(&name, kind))
         .collect();
-    line(2, "inputs", &quoted(&ascii(&Value::Array(inputs))));
+    line(
+        2,
+        "inputs",
+        &quoted(&ascii(&Value::Array(inputs).to_string())),
+    );
     let outputs = onnx::outputs(bundle)
         .into_iter()
         .map(|(name, kind)| tensor(&name, kind))
         .collect();
-    line(2, "outputs", &quoted(&ascii(&Value::Array(outputs))));
+    line(
+        2,
+        "outputs",
+        &quoted(&ascii(&Value::Array(outputs).to_string())),
+    );
     line(2, "params", "null");
     let made_at = bundle.made_at().format("%Y-%m-%d %H:%M:%S.000000");
     line(0, "utc_time_created", &quoted(&made_at.to_string()));
@@ -130,10 +138,11 @@ fn tensor(name: &str, kind: onnx::ColumnType) -> Value {
     json!({"name": name, "type": "tensor", "tensor-spec": {"dtype": dtype, "shape": [-1]}})
 }
 
-/// JSON in plain ASCII: YAML readers refuse some characters that JSON allows.
-fn ascii(value: &Value) -> String {
+/// JSON in plain ASCII, by JSON's own escapes: YAML readers refuse some characters that JSON
+/// allows, and read others as line ends.
+fn ascii(json: &str) -> String {
     let mut out = String::new();
-    for unit in value.to_string().encode_utf16() {
+    for unit in json.encode_utf16() {
         match u8::try_from(unit) {
             Ok(byte) if (0x20..0x7f).contains(&byte) => out.push(char::from(byte)),
             _ => {
@@ -144,13 +153,9 @@ fn ascii(value: &Value) -> String {
     out
 }
 
-/// A YAML string in single quotes, in which only the quote itself has a meaning.
+/// A YAML string in single quotes, in which only the quote itself has a meaning; for plain ASCII.
 fn quoted(text: &str) -> String {
-    let flat: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    format!("'{}'", flat.replace('\'', "''"))
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// The example rows as pandas' `split` form: whole numbers without a point, gaps as null.

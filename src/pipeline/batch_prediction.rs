@@ -2,6 +2,8 @@
 
 use crate::dataset::Frame;
 use crate::error::CommandError;
+use crate::learners::Model;
+use crate::pipeline::data_transformation::Preprocessor;
 use crate::storage::Champion;
 
 /// The prediction for one row.
@@ -18,12 +20,26 @@ pub struct Prediction {
 /// Binary tasks are decided at the champion's operating point; without one, and with several
 /// classes, the most probable class wins.
 pub fn predict(champion: &Champion, frame: &Frame) -> Result<Vec<Prediction>, CommandError> {
-    let matrix = champion.preprocessor.transform(frame)?;
-    let probabilities = champion.model.predict_proba(&matrix)?;
-    let classes = champion.model.classes.len();
+    predict_with(
+        &champion.model,
+        &champion.preprocessor,
+        champion.threshold,
+        frame,
+    )
+}
+
+/// The same with any model, its preprocessor and its operating point.
+pub fn predict_with(
+    model: &Model,
+    preprocessor: &Preprocessor,
+    threshold: Option<f64>,
+    frame: &Frame,
+) -> Result<Vec<Prediction>, CommandError> {
+    let matrix = preprocessor.transform(frame)?;
+    let probabilities = model.predict_proba(&matrix)?;
     Ok(probabilities
-        .chunks_exact(classes.max(1))
-        .map(|row| decide(row, champion.threshold))
+        .chunks_exact(model.classes.len().max(1))
+        .map(|row| decide(row, threshold))
         .collect())
 }
 

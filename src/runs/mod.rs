@@ -1,6 +1,7 @@
 //! Runs on disk: their ids, their folders, and whether one is alive.
 
 mod actor;
+mod git;
 mod lock;
 mod run_id;
 mod run_store;

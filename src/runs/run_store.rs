@@ -47,6 +47,9 @@ pub struct RunRequest {
     /// The first stage that must run even when unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<StageName>,
+    /// The commit of the repository that the project lies in, if it lies in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git_commit: Option<String>,
 }
 
 /// Why the runs of a workspace could not be read or made.
@@ -246,6 +249,7 @@ impl RunStore {
                 by,
                 note,
                 from,
+                git_commit: super::git::commit_of(self.workspace.root()),
             };
             let write = || -> io::Result<()> {
                 files::write_atomic(&dir.join(CONFIG_FILE), text.as_bytes())?;

@@ -19,6 +19,7 @@ const FORBIDDEN: &[(&[&str], &[&str])] = &[
             "error",
             "events",
             "exact_json",
+            "export",
             "files",
             "hash",
             "learners",
@@ -36,6 +37,14 @@ const FORBIDDEN: &[(&[&str], &[&str])] = &[
         &["cli", "console", "worker"],
     ),
     (&["worker"], EDGE),
+    (&["export"], &["tracking"]),
+    (
+        &[
+            "approval", "dataset", "drift", "learners", "metrics", "pipeline", "schema", "source",
+            "storage",
+        ],
+        &["export"],
+    ),
     (&["console"], &["cli"]),
     (
         &[

@@ -13,6 +13,7 @@ mod harness;
 mod import;
 mod layers;
 mod mlflow_client;
+mod portable;
 mod retrain;
 #[allow(
     dead_code,

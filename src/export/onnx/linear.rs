@@ -2,7 +2,7 @@
 
 use super::graph::{Builder, Name};
 use super::messages::{Attribute, ElementType, Tensor, Values};
-use super::scores::{Scores, spread};
+use super::scores::{Rounding, Scores, spread};
 use crate::learners::plain_tree::LinearParts;
 
 /// The scores of a linear model.
@@ -30,7 +30,7 @@ pub fn scores(g: &mut Builder, matrix: &Name, parts: &LinearParts, classes: usiz
         let margin = g.only_column(&margins);
         let p = g.step("Sigmoid", &[&margin]);
         if classes == 2 {
-            return Scores::Threat(p);
+            return Scores::Threat(p, Rounding::Loose);
         }
         let one = g.constant(Tensor::scalar(Values::F64(vec![1.0])));
         let other = g.step("Sub", &[&one, &p]);

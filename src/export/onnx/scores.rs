@@ -5,10 +5,20 @@ use super::graph::{Builder, Name};
 use super::messages::{Attribute, ElementType, Tensor, Values};
 use crate::export::Bundle;
 
+/// Whether a runtime computes the very bits of our probabilities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rounding {
+    /// It does, or has no reason not to.
+    Same,
+    /// An order of additions or an exponential function may differ in the last places. A row
+    /// whose score is the operating point could then fall on its other side.
+    Loose,
+}
+
 /// What a model gives for every row, in `double`.
 pub enum Scores {
     /// Two classes: the probability of the second, a list.
-    Threat(Name),
+    Threat(Name, Rounding),
     /// Probabilities of all classes, a table.
     Classes {
         /// The probabilities.
@@ -46,10 +56,14 @@ pub fn spread(g: &mut Builder, p: &Name, places: &[usize], classes: usize) -> Na
 pub fn decide(g: &mut Builder, bundle: &Bundle, scores: Scores, outputs: &[(String, ColumnType)]) {
     let classes = bundle.model.classes.len();
     let (class, score, each) = match scores {
-        Scores::Threat(p) => threat(g, p, bundle.threshold),
-        Scores::Classes { p, .. } if classes == 2 => {
+        Scores::Threat(p, rounding) => threat(g, p, bundle.threshold, rounding),
+        Scores::Classes { p, order } if classes == 2 => {
+            let rounding = match order {
+                Some(_) => Rounding::Loose,
+                None => Rounding::Same,
+            };
             let p = g.at(&p, 1);
-            threat(g, p, bundle.threshold)
+            threat(g, p, bundle.threshold, rounding)
         }
         Scores::Classes { p, order } => {
             let class = match order {
@@ -76,14 +90,28 @@ pub fn decide(g: &mut Builder, bundle: &Bundle, scores: Scores, outputs: &[(Stri
 }
 
 /// Class 1 from the operating point on; without one, when it is the more probable.
-fn threat(g: &mut Builder, p: Name, threshold: Option<f64>) -> (Name, Name, Vec<Name>) {
-    let (operator, limit) = match threshold {
-        Some(threshold) => ("GreaterOrEqual", threshold),
-        None => ("Greater", 0.5),
+fn threat(
+    g: &mut Builder,
+    p: Name,
+    threshold: Option<f64>,
+    rounding: Rounding,
+) -> (Name, Name, Vec<Name>) {
+    let (operator, limit) = match (threshold, rounding) {
+        (Some(threshold), Rounding::Same) => ("GreaterOrEqual", threshold),
+        (Some(threshold), Rounding::Loose) => ("GreaterOrEqual", a_hair_below(threshold)),
+        (None, _) => ("Greater", 0.5),
     };
     let limit = g.constant(Tensor::scalar(Values::F64(vec![limit])));
     let is_threat = g.step(operator, &[&p, &limit]);
     (g.cast(&is_threat, ElementType::I64), p, Vec::new())
+}
+
+/// An operating point for scores that are not ours to the bit. It is chosen among scores, so rows
+/// that have it exactly are common (equal rows, saturated models), while rows within rounding
+/// below it are not: those would have to come that close by chance. The hair is what a margin's
+/// rounding of 1e-12 makes of a logistic probability, and the last places of the probability.
+fn a_hair_below(threshold: f64) -> f64 {
+    threshold - threshold * ((1.0 - threshold).max(0.0) * 1e-12 + 4.0 * f64::EPSILON)
 }
 
 /// The first of the largest.
@@ -93,4 +121,21 @@ fn arg_max(g: &mut Builder, table: &Name) -> Name {
         &[table],
         vec![("axis", Attribute::Int(1)), ("keepdims", Attribute::Int(0))],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_hair_is_below_and_thin(threshold in 1e-300..=1.0_f64) {
+            let lower = a_hair_below(threshold);
+            prop_assert!(lower < threshold);
+            prop_assert!(threshold - lower <= 2e-12 * threshold);
+            // Three steps of rounding are covered, also where the model is saturated.
+            prop_assert!(lower <= threshold.next_down().next_down().next_down());
+        }
+    }
 }

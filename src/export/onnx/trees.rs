@@ -6,7 +6,7 @@
 
 use super::graph::{Builder, Name};
 use super::messages::{Attribute, ElementType, Tensor, Values};
-use super::scores::{Scores, spread};
+use super::scores::{Rounding, Scores, spread};
 use crate::learners::plain_tree::{
     BoostedTrees, Comparison, PlainNode, PlainTree, ShareTree, VotingTrees,
 };
@@ -38,7 +38,7 @@ pub fn mean(g: &mut Builder, matrix: &Name, trees: &[ShareTree], classes: usize)
     if classes == 2 {
         let sums = ensemble(g, &x, Precision::F64, of_class(1, 0).collect(), 1);
         let sums = g.only_column(&sums);
-        return Scores::Threat(g.step("Div", &[&sums, &count]));
+        return Scores::Threat(g.step("Div", &[&sums, &count]), Rounding::Same);
     }
     let first: Vec<PlainTree<Vote>> = (0..classes - 1).flat_map(|c| of_class(c, c)).collect();
     let first = ensemble(g, &x, Precision::F64, first, classes - 1);
@@ -102,7 +102,8 @@ pub fn votes(
 
 /// XGBoost: `float` margins summed tree after tree from the start, then its logistic function or
 /// softmax, whose exponential is taken in `double` and rounded, because a runtime's `float`
-/// exponential may be an approximation.
+/// exponential may be an approximation. What is left is the last place of a `float`, now and then:
+/// the C library's own exponential does not always round to the nearest.
 pub fn boosted(g: &mut Builder, matrix: &Name, model: &BoostedTrees) -> Scores {
     let outputs = model.start.len();
     let trees: Vec<PlainTree<Vote>> = model
@@ -140,7 +141,7 @@ pub fn boosted(g: &mut Builder, matrix: &Name, model: &BoostedTrees) -> Scores {
         let one = number(g, 1.0);
         let denominator = g.step("Add", &[&e, &one]);
         let p = g.step("Div", &[&one, &denominator]);
-        return Scores::Threat(g.cast(&p, ElementType::F64));
+        return Scores::Threat(g.cast(&p, ElementType::F64), Rounding::Same);
     }
     let axes = g.ints(&[1]);
     let top = g.step("ReduceMax", &[&margins, &axes]);
