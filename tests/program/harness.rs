@@ -181,6 +181,20 @@ pub fn without_settings(command: &mut Command) {
     }
 }
 
+/// A file of the shared data, where it is there; else says that the test is skipped.
+pub fn shared_data(path: &str, test: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("NETSEC_SHARED").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
+        PathBuf::from,
+    );
+    let file = folder.join(path);
+    if file.exists() {
+        return Some(file);
+    }
+    println!("skipped: needs ../shared ({test})");
+    None
+}
+
 /// Polls a condition.
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let begun = Instant::now();
@@ -201,7 +215,7 @@ pub fn text(output: &Output) -> String {
 
 /// Flows of which about a third are attacks: long, with many bytes, over few services. Seeded by
 /// nothing: the same rows every time.
-fn flows(rows: u32) -> String {
+pub fn flows(rows: u32) -> String {
     let mut state = 7u64;
     let mut draw = move || {
         state = state

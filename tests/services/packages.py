@@ -42,11 +42,25 @@ def folder_of(name: str) -> pathlib.Path:
     return cache() / f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
 
 
+# What failed once fails at once from then on: an index that does not answer costs minutes.
+_failed: dict[str, Missing] = {}
+
+
 def install(name: str) -> pathlib.Path:
     """Makes sure that the packages of a list are there, and returns their folder."""
     target = folder_of(name)
     if target.is_dir():
         return target
+    if name in _failed:
+        raise _failed[name]
+    try:
+        return _install(name, target)
+    except Missing as e:
+        _failed[name] = e
+        raise
+
+
+def _install(name: str, target: pathlib.Path) -> pathlib.Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with open(target.parent / f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
