@@ -8,14 +8,13 @@ use super::site::Site;
 use crate::harness::flows;
 use crate::services::{self, needs_servers, run_python};
 
-const LEARNERS: [&str; 7] = [
+/// Those that can be selected.
+const LEARNERS: [&str; 5] = [
     "logistic_regression",
     "decision_tree",
     "random_forest",
     "adaboost",
     "xgboost",
-    "linfa_tree",
-    "linfa_logistic",
 ];
 
 /// Loads every model by its alias and predicts the rows of a CSV with the types that pandas gives;
@@ -65,18 +64,10 @@ fn every_learner_is_loaded_from_the_registry_and_predicts_the_same() {
         }
         fs::write(site.path().join("flows.csv"), text + "\n").unwrap();
         let experiment = services::unique("registry");
-        site.ok(&[
-            "init",
-            "--data",
-            "flows.csv",
-            "--label",
-            "attack",
-            "--experiment",
-            &experiment,
-        ]);
+        site.ok(&["init", "--data", "flows.csv", "--label", "attack"]);
         site.configure(&format!(
             "[training]\nlearners = [\"{learner}\"]\nfolds = 2\n[training.random_forest]\ntrees = 5\n\
-             [training.adaboost]\nrounds = 5\n[training.xgboost]\nrounds = 5\n[tracking]\nmodel = \"{model}\"\n"
+             [training.adaboost]\nrounds = 5\n[training.xgboost]\nrounds = 5\n[tracking]\nmodel = \"{model}\"\nexperiment = \"{experiment}\"\n"
         ));
         let show = site.json(&["retrain", "--json"]);
         assert_eq!(show["selected"], learner);
