@@ -55,7 +55,7 @@ macro_rules! needs_servers {
         }
     };
 }
-#[allow(unused_imports, reason = "for the tests of the backends")]
+
 pub(crate) use needs_servers;
 
 /// Whether the test around this is left out; says so, past the capture of the test harness.

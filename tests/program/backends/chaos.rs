@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::published::{
-    Backends, LIST_BUCKET, LOOK_AT_RUN, Names, assert_store_is_whole, connected, sync,
+    Backends, LIST_BUCKET, LOOK_AT_RUN, assert_store_is_whole, connected, sync,
 };
-use super::site::{Site, assert_same_bytes};
+use super::site::{Names, Site, assert_same_bytes};
 use crate::harness::text;
 use crate::services::{Servers, needs_servers, run_python};
 
@@ -34,16 +34,25 @@ fn approve(site: &Site, show: &Value) {
     site.ok(&["approve", plan, "--reason", "a test"]);
 }
 
-/// Everything sent, as MLflow's client sees it.
+/// Everything sent, as MLflow's client sees it, with the site's own names taken out.
 fn seen(site: &Site, names: &Names, backends: &Backends<'_>, show: &Value) -> Value {
     sync(site);
     let run = show["run_id"].as_str().unwrap();
-    serde_json::from_str(&run_python(
+    let mut text = run_python(
         LOOK_AT_RUN,
         &[&names.experiment, run, &names.model],
         &backends.tracking,
-    ))
-    .unwrap()
+    );
+    for (name, stands_for) in [
+        (run, "RUN"),
+        (&names.database, "DATABASE"),
+        (&names.bucket, "BUCKET"),
+        (&names.experiment, "EXPERIMENT"),
+        (&names.model, "MODEL"),
+    ] {
+        text = text.replace(name, stands_for);
+    }
+    serde_json::from_str(&text).unwrap()
 }
 
 /// What two sites must agree in: everything but ids, times and who asked.
@@ -107,11 +116,10 @@ fn servers_that_die_and_come_back_disturb_nothing() {
 
     let (site, names) = connected(&backends, LONGER);
     let over = AtomicBool::new(false);
-    let show = std::thread::scope(|scope| {
-        for (seed, name) in [(1, "mongod"), (2, "s3"), (3, "mlflow")] {
-            let (servers, over) = (&servers, &over);
-            scope.spawn(move || torment(servers, name, seed, over));
-        }
+    let (show, kills) = std::thread::scope(|scope| {
+        let (servers, over) = (&servers, &over);
+        let tormentors = [(1, "mongod"), (2, "s3"), (3, "mlflow")]
+            .map(|(seed, name)| scope.spawn(move || torment(servers, name, seed, over)));
         // A panic in here must end the threads too, or the scope waits for ever.
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             in_the_end(&site, &["retrain"], &["resume", "latest"]);
@@ -122,9 +130,11 @@ fn servers_that_die_and_come_back_disturb_nothing() {
             show
         }));
         over.store(true, Ordering::Relaxed);
-        done
+        (done, tormentors.map(|thread| thread.join().unwrap()))
     });
     let show = show.unwrap_or_else(|e| std::panic::resume_unwind(e));
+    println!("mongod, s3 and mlflow were killed {kills:?} times");
+    assert!(kills.iter().all(|kills| *kills > 0), "{kills:?}");
 
     assert_eq!(show["outcome"], "finished");
     assert_same_bytes(&show, &expected);
@@ -144,8 +154,9 @@ fn servers_that_die_and_come_back_disturb_nothing() {
 }
 
 /// Kills a server and brings it back, at moments that a seed draws, until it is over; leaves it
-/// running.
-fn torment(servers: &Servers, name: &'static str, seed: u64, over: &AtomicBool) {
+/// running and returns how often.
+fn torment(servers: &Servers, name: &'static str, seed: u64, over: &AtomicBool) -> u32 {
+    let mut kills = 0;
     let mut state = seed;
     let mut pause = move |from: u64, to: u64| {
         state = state
@@ -155,8 +166,10 @@ fn torment(servers: &Servers, name: &'static str, seed: u64, over: &AtomicBool) 
     };
     while !over.load(Ordering::Relaxed) {
         servers.kill(name);
+        kills += 1;
         pause(20, 400);
         servers.start(name);
         pause(100, 2_000);
     }
+    kills
 }

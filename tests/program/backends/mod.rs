@@ -4,6 +4,4 @@
 mod chaos;
 mod published;
 mod registry;
-mod secrets;
 mod site;
-mod tables;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::site::Site;
+use super::site::{Names, Site};
 use crate::harness::{flows, text};
 use crate::services::{self, needs_servers, run_python};
 
@@ -105,7 +105,7 @@ pub fn assert_store_is_whole(bucket: &Value, model_sha256: &str) {
     for (key, copy) in copies {
         let hash = copy["sha256"].as_str().unwrap();
         assert!(
-            key.ends_with("/manifest.json") || manifest.contains(hash),
+            key.ends_with("/README.md") || manifest.contains(hash),
             "{key} is not in the manifest"
         );
     }
@@ -114,12 +114,7 @@ pub fn assert_store_is_whole(bucket: &Value, model_sha256: &str) {
 /// A site whose rows lie in MongoDB, whose models go to a bucket and whose runs go to MLflow, all
 /// of its own on the given servers. Returns it with the names of bucket, experiment and model.
 pub fn connected(servers: &Backends, training: &str) -> (Site, Names) {
-    let names = Names {
-        database: services::unique("backends"),
-        bucket: (servers.bucket)("backends"),
-        experiment: services::unique("experiment"),
-        model: services::unique("model"),
-    };
+    let names = Names::new((servers.bucket)("backends"));
     let mut site = Site::new();
     site.set(servers.mongodb.clone());
     site.set(servers.s3.clone());
@@ -135,30 +130,9 @@ pub fn connected(servers: &Backends, training: &str) -> (Site, Names) {
         "flows",
     ]);
     assert!(imported.status.success(), "{}", text(&imported));
-    site.ok(&[
-        "init",
-        "--mongodb",
-        &format!("{}.flows", names.database),
-        "--label",
-        "attack",
-        "--s3",
-        &names.bucket,
-        "--experiment",
-        &names.experiment,
-    ]);
-    site.configure(&format!(
-        "[tracking]\nmodel = \"{}\"\n{training}",
-        names.model
-    ));
+    site.write_config(&names);
+    site.configure(training);
     (site, names)
-}
-
-/// What a site has of its own on the servers.
-pub struct Names {
-    pub database: String,
-    pub bucket: String,
-    pub experiment: String,
-    pub model: String,
 }
 
 /// The variables of the backends, and how to make a bucket.

@@ -9,6 +9,26 @@ use serde_json::Value;
 use toml::Table;
 
 use crate::harness::{text, without_settings};
+use crate::services;
+
+/// What a site has of its own on the servers.
+pub struct Names {
+    pub database: String,
+    pub bucket: String,
+    pub experiment: String,
+    pub model: String,
+}
+
+impl Names {
+    pub fn new(bucket: String) -> Self {
+        Self {
+            database: services::unique("backends"),
+            bucket,
+            experiment: services::unique("experiment"),
+            model: services::unique("model"),
+        }
+    }
+}
 
 /// A folder, variables, and everything that was said in it.
 pub struct Site {
@@ -98,6 +118,17 @@ impl Site {
     /// Runs a command that must succeed and prints one JSON document.
     pub fn json(&self, args: &[&str]) -> Value {
         serde_json::from_str(&self.ok(args)).unwrap()
+    }
+
+    /// A configuration that uses all backends: rows from the collection `flows`.
+    pub fn write_config(&self, names: &Names) {
+        let text = format!(
+            "[source]\nkind = \"mongodb\"\ndatabase = \"{}\"\ncollection = \"flows\"\n\
+             [schema]\nlabel = \"attack\"\n[storage]\nkind = \"s3\"\nbucket = \"{}\"\n\
+             [tracking]\nexperiment = \"{}\"\nmodel = \"{}\"\n",
+            names.database, names.bucket, names.experiment, names.model
+        );
+        fs::write(self.path().join("config.toml"), text).unwrap();
     }
 
     /// Changes keys of `config.toml`; the text is TOML of the sections to change.
