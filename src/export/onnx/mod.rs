@@ -11,6 +11,9 @@
 //! moved), XGBoost in `float` as it does itself. Sums whose rounding could turn a label are either
 //! exact or formed in a fixed order.
 
+#[cfg(feature = "xgboost")]
+mod boosted;
+mod ensemble;
 mod graph;
 mod knn;
 mod linear;
@@ -104,7 +107,7 @@ pub fn encode(bundle: &Bundle) -> Result<Vec<u8>, ExportError> {
         #[cfg(feature = "xgboost")]
         ModelBody::Xgboost(m) => {
             let plain = m.plain().map_err(ExportError::Library)?;
-            trees::boosted(&mut g, &matrix, &plain)
+            boosted::scores(&mut g, &matrix, &plain)
         }
     };
     scores::decide(&mut g, bundle, scores, &outputs);

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::trees::pruned;
+use super::ensemble::pruned;
 use crate::config::{NumericImpute, TransformationConfig};
 use crate::export::testing::{bundle, spec_of, specs};
 use crate::export::{mlflow, xgboost};
