@@ -199,6 +199,7 @@ impl Background<'_> {
         let mut last_alive = Instant::now();
         let mut sent_at: Option<Instant> = None;
         let mut something = false;
+        let mut finished = false;
         loop {
             let alive = crate::runs::liveness(&workspace.run_dir(run)).is_ok_and(|l| l.is_held());
             if alive {
@@ -206,10 +207,14 @@ impl Background<'_> {
             }
             let lines = reader.read_all().unwrap_or_default();
             something |= !lines.is_empty();
-            let finished = lines
-                .iter()
-                .filter_map(|l| l.event())
-                .any(|e| matches!(e.event, Event::RunFinished { .. }));
+            for event in lines.iter().filter_map(|l| l.event()) {
+                match event.event {
+                    Event::RunFinished { .. } => finished = true,
+                    // Resumed: its former end does not count.
+                    Event::RunStarted { .. } => finished = false,
+                    _ => {}
+                }
+            }
             if !alive && (finished || last_alive.elapsed() > SETTLING) {
                 return Ok(());
             }

@@ -19,6 +19,8 @@ pub enum Job {
     Plans,
     /// Look at the champion and the disk.
     Health,
+    /// Start a sender to the tracking server.
+    Sync,
     /// Start a retrain.
     Start {
         /// The user's note.
@@ -53,6 +55,8 @@ pub enum Done {
     Plans(Vec<PlanRow>),
     /// Champion and disk.
     Health(Health),
+    /// A sender was started.
+    SyncStarted,
     /// A worker was started for this run.
     Started(RunId),
     /// The command was written for the worker.
@@ -75,6 +79,8 @@ pub enum JobKey {
     Plans,
     /// [`Job::Health`].
     Health,
+    /// [`Job::Sync`].
+    Sync,
     /// Everything that writes.
     Action,
 }
@@ -86,6 +92,7 @@ impl Job {
             Job::Runs => JobKey::Runs,
             Job::Plans => JobKey::Plans,
             Job::Health => JobKey::Health,
+            Job::Sync => JobKey::Sync,
             Job::Start { .. }
             | Job::Resume(_)
             | Job::Control(..)
@@ -106,7 +113,7 @@ struct Slot {
 #[derive(Clone, Debug, Default)]
 pub struct Jobs {
     last: u64,
-    slots: [Slot; 4],
+    slots: [Slot; 5],
 }
 
 impl Jobs {

@@ -19,6 +19,7 @@ use crate::events::{
     ControlCommand, Envelope, Outcome, RuleResult, RunState, StageName, StageStatus,
 };
 use crate::runs::RunId;
+use crate::tracking::status as tracking;
 
 /// A run in the list.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,6 +100,8 @@ pub struct Health {
     pub disk_free: Option<u64>,
     /// What is wrong with `config.toml`, when something is.
     pub config: Option<ErrorReport>,
+    /// How sending to the tracking server stands.
+    pub tracking: tracking::Status,
 }
 
 /// The run on screen.
@@ -205,6 +208,8 @@ pub struct Model {
     pub said: Option<Said>,
     /// The last error, for `!`.
     pub last_error: Option<ErrorReport>,
+    /// When this console last started a sender.
+    pub sync_started: Option<DateTime<Utc>>,
     /// The books of the jobs.
     pub jobs: Jobs,
     /// Number of followings so far.
@@ -244,6 +249,7 @@ impl Model {
             receipt: None,
             said: None,
             last_error: None,
+            sync_started: None,
             jobs: Jobs::default(),
             followings: 0,
             dirty: true,

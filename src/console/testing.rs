@@ -22,6 +22,7 @@ use crate::events::{
 };
 use crate::metrics::TestMetrics;
 use crate::runs::RunId;
+use crate::tracking::status::Status;
 
 /// 22 November 2026, 12:30:04 UTC.
 pub fn start() -> DateTime<Utc> {
@@ -474,6 +475,7 @@ pub fn health() -> Health {
         champion: ChampionLine::Version("v1".into(), "20261118-0905-4d9c".parse().unwrap()),
         disk_free: Some(41_000_000_000),
         config: None,
+        tracking: Status::default(),
     }
 }
 
@@ -506,6 +508,7 @@ pub fn job_done(model: &mut Model, done: Done) {
         Done::Runs(_) => JobKey::Runs,
         Done::Plans(_) => JobKey::Plans,
         Done::Health(_) => JobKey::Health,
+        Done::SyncStarted => JobKey::Sync,
         _ => JobKey::Action,
     };
     // A reading job runs already or is begun here, as the loop would.
@@ -516,6 +519,7 @@ pub fn job_done(model: &mut Model, done: Done) {
                 JobKey::Runs => Job::Runs,
                 JobKey::Plans => Job::Plans,
                 JobKey::Health => Job::Health,
+                JobKey::Sync => Job::Sync,
                 JobKey::Action => Job::Start { note: None },
             };
             model.jobs.submit(job, start()).map_or(0, |(g, _)| g)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use crossterm::event::{KeyEvent, KeyEventKind};
 
 use super::clipboard;
@@ -20,6 +20,11 @@ use super::theme::Tone;
 use crate::error::ErrorReport;
 use crate::events::{ControlCommand, Envelope, Outcome, ReadLine, RunState};
 use crate::runs::{self, RunId};
+
+/// Between two senders that this console starts.
+const BETWEEN_SENDERS: TimeDelta = TimeDelta::seconds(60);
+/// The same after a failure.
+const AFTER_FAILURE: TimeDelta = TimeDelta::minutes(5);
 
 /// Takes a message in and returns what is to be done outside.
 pub fn update(model: &mut Model, message: Message, now: DateTime<Utc>) -> Vec<Effect> {
@@ -605,6 +610,37 @@ impl Update<'_> {
 
     // Jobs
 
+    /// Starts a sender when something waits and nobody sends: beside a run at work its own one
+    /// does, and a server that fails is not asked all the time.
+    fn send_what_waits(&mut self) {
+        let tracking = &self.model.health.tracking;
+        let at_work = self
+            .model
+            .run_rows()
+            .iter()
+            .any(|r| matches!(r.outcome, Outcome::Running | Outcome::Stalled));
+        let pause = if tracking.last_error.is_some() {
+            AFTER_FAILURE
+        } else {
+            BETWEEN_SENDERS
+        };
+        let lately = self
+            .model
+            .sync_started
+            .is_some_and(|at| self.now - at < pause);
+        let wanted = tracking.server.is_some()
+            && tracking.automatic
+            && tracking.pending > 0
+            && !tracking.sending
+            && self.model.session.view_only.is_none()
+            && !at_work
+            && !lately;
+        if wanted {
+            self.model.sync_started = Some(self.now);
+            self.submit(Job::Sync);
+        }
+    }
+
     fn job_done(&mut self, key: JobKey, generation: u64, result: Result<Done, ErrorReport>) {
         let counts = self.model.jobs.finish(key, generation);
         if let Some((generation, job)) = self.model.jobs.next(key, self.now) {
@@ -625,6 +661,7 @@ impl Update<'_> {
                     JobKey::Runs => "The runs cannot be read",
                     JobKey::Plans => "The plans cannot be read",
                     JobKey::Health => "The champion cannot be looked at",
+                    JobKey::Sync => "Nothing is sent to the tracking server",
                     JobKey::Action => "Not done",
                 };
                 if key == JobKey::Runs {
@@ -665,7 +702,11 @@ impl Update<'_> {
                     .unwrap_or(self.model.approval_cursor.min(rows.saturating_sub(1)));
                 self.put_cursor(under);
             }
-            Done::Health(health) => self.model.health = health,
+            Done::Health(health) => {
+                self.model.health = health;
+                self.send_what_waits();
+            }
+            Done::SyncStarted => {}
             Done::Started(run) => {
                 self.say(
                     Tone::Good,
@@ -750,5 +791,6 @@ fn at_work(job: &Job) -> String {
         Job::Approve { .. } => "Approving and pushing.".to_owned(),
         Job::Reject { .. } => "Rejecting the plan.".to_owned(),
         Job::Runs | Job::Plans | Job::Health => "Reading.".to_owned(),
+        Job::Sync => "Sending to the tracking server.".to_owned(),
     }
 }

@@ -13,6 +13,8 @@ use crate::events::{Actor, Outcome};
 use crate::pipeline::model_pusher::{self, PendingPlan, Receipt};
 use crate::runs::{EVENTS_FILE, RunId, RunStore};
 use crate::storage::{MANIFEST_FILE, load_champion};
+use crate::tracking::background::{self, Errand};
+use crate::tracking::status::{Status, StatusReader};
 use crate::worker::{self, Delivery, StartRequest};
 use crate::workspace::Workspace;
 
@@ -28,6 +30,8 @@ pub struct Work {
     rows: Mutex<HashMap<RunId, (u64, RunRow)>>,
     // The champion by the bytes of its manifest: hashing the model once is enough.
     champion: Mutex<Option<(Vec<u8>, ChampionLine)>>,
+    // What waits for the tracking server; runs that have not changed are not read again.
+    tracking: Mutex<StatusReader>,
 }
 
 impl Work {
@@ -39,6 +43,7 @@ impl Work {
             by,
             rows: Mutex::default(),
             champion: Mutex::default(),
+            tracking: Mutex::default(),
         }
     }
 
@@ -52,6 +57,10 @@ impl Work {
             Job::Runs => self.runs().map(Done::Runs),
             Job::Plans => self.plans().map(Done::Plans),
             Job::Health => Ok(Done::Health(self.health())),
+            Job::Sync => {
+                self.send_in_background(&self.config()?);
+                Ok(Done::SyncStarted)
+            }
             Job::Start { note } => self.start(note),
             Job::Resume(run) => self.resume(run),
             Job::Control(run, command) => {
@@ -68,6 +77,7 @@ impl Work {
                 let by = self.by.clone();
                 let receipt =
                     model_pusher::approve(&self.workspace, &config, &plan_id, by, &reason)?;
+                self.send_in_background(&config);
                 Ok(decided(receipt, true))
             }
             Job::Reject { plan_id, reason } => {
@@ -75,9 +85,20 @@ impl Work {
                 let by = self.by.clone();
                 let receipt =
                     model_pusher::reject(&self.workspace, &config, &plan_id, by, &reason)?;
+                self.send_in_background(&config);
                 Ok(decided(receipt, false))
             }
         }
+    }
+
+    /// Starts a sender of its own, where one is wanted; nobody waits for it.
+    fn send_in_background(&self, config: &Config) {
+        background::start(
+            &self.config_file,
+            &self.workspace,
+            &config.tracking,
+            Errand::Short,
+        );
     }
 
     fn start(&self, note: Option<String>) -> Result<Done, CommandError> {
@@ -147,16 +168,27 @@ impl Work {
         let disk_free = rustix::fs::statvfs(self.workspace.root())
             .ok()
             .map(|s| s.f_bavail.saturating_mul(s.f_frsize));
-        let config = if self.config_file.is_file() {
-            self.config().err().map(|e| e.report())
-        } else {
-            None
+        let (config, tracking) = match self.config_file.is_file().then(|| self.config()) {
+            Some(Ok(config)) => (None, self.tracking(&config)),
+            Some(Err(e)) => (Some(e.report()), Status::default()),
+            None => (None, Status::default()),
         };
         Health {
             champion: self.champion(),
             disk_free,
             config,
+            tracking,
         }
+    }
+
+    fn tracking(&self, config: &Config) -> Status {
+        let mut reader = self.tracking.lock().unwrap_or_else(PoisonError::into_inner);
+        reader
+            .read(&self.workspace, &config.tracking)
+            .unwrap_or_else(|e| Status {
+                problem: Some(e.full_message()),
+                ..Status::default()
+            })
     }
 
     fn champion(&self) -> ChampionLine {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use chrono::DateTime;
 
@@ -28,6 +29,8 @@ const MODEL_PARAMS: usize = 100;
 pub struct MlflowServer {
     client: Client,
     policy: Policy,
+    /// Probed once: a level is half a dozen requests.
+    level: OnceLock<Capability>,
 }
 
 impl MlflowServer {
@@ -36,7 +39,15 @@ impl MlflowServer {
         Self {
             client,
             policy: Policy::default(),
+            level: OnceLock::new(),
         }
+    }
+
+    /// The same with other pauses between repetitions.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
     }
 
     /// Its address, without credentials.
@@ -174,6 +185,9 @@ impl From<ModelVersion> for RemoteVersion {
 
 impl Server for MlflowServer {
     async fn level(&self) -> Result<Capability, SendError> {
+        if let Some(level) = self.level.get() {
+            return Ok(*level);
+        }
         let found = self
             .again(|| async {
                 let found = self.client.capabilities().await;
@@ -183,7 +197,7 @@ impl Server for MlflowServer {
                 }
             })
             .await?;
-        Ok(found)
+        Ok(*self.level.get_or_init(|| found))
     }
 
     async fn experiment(&self, name: &str) -> Result<String, SendError> {

@@ -176,10 +176,10 @@ pub fn outstanding<'a>(
         }
         let status = status_value(run.status, run.end_ms);
         // A run is made as running.
-        if run.status != Status::Running || cursor.facts.contains_key(&names::status(&run.slot)) {
-            if !cursor.is_done(&names::status(&run.slot), &status) {
-                left.statuses.push(run);
-            }
+        let fact = names::status(&run.slot);
+        let said = run.status != Status::Running || cursor.facts.contains_key(&fact);
+        if said && !cursor.is_done(&fact, &status) {
+            left.statuses.push(run);
         }
     }
     left.points = wanted.points.get(cursor.points..).unwrap_or(&[]);

@@ -3,7 +3,7 @@
 //! What makes something is preceded by a search for it, by tag; what cannot ever be sent goes to
 //! the dead letters and the rest goes on; the cursor is written after every acknowledgement.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -818,7 +818,7 @@ fn halves(mut batch: Batch) -> Result<(Batch, Batch), Batch> {
     Ok((batch, rest))
 }
 
-fn unaltered(file: &PathBuf, sha256: &str) -> Result<(), String> {
+fn unaltered(file: &Path, sha256: &str) -> Result<(), String> {
     match hash::sha256_file(file) {
         Ok(found) if found == sha256 => Ok(()),
         Ok(_) => Err("the file is not the one its stage recorded".to_owned()),

@@ -58,7 +58,9 @@ fn without_journal(dump: &Value) -> Value {
         match value {
             Value::Object(map) => {
                 map.retain(|k, _| {
-                    !k.starts_with("netsec.decision.") && k != "netsec.approval.event_hash"
+                    !k.starts_with("netsec.decision.")
+                        && k != "netsec.approval.event_hash"
+                        && k != "netsec.run_manifest_sha256"
                 });
                 if let Some(files) = map.get_mut("files").and_then(Value::as_array_mut) {
                     // The summary tells the decisions, the manifest its hash.

@@ -31,11 +31,11 @@ const FORBIDDEN: &[(&[&str], &[&str])] = &[
             "source",
             "storage",
             "text",
-            "tracking",
             "workspace",
         ],
-        &["cli", "console", "worker"],
+        &["cli", "console", "tracking", "worker"],
     ),
+    (&["tracking"], &["cli", "console", "worker"]),
     (&["worker"], EDGE),
     (&["export"], &["tracking"]),
     (
@@ -45,6 +45,8 @@ const FORBIDDEN: &[(&[&str], &[&str])] = &[
         ],
         &["export"],
     ),
+    // Not even the worker knows of tracking: its command starts the sender beside it.
+    (&["worker"], &["tracking"]),
     (&["console"], &["cli"]),
     (
         &[

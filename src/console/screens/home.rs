@@ -383,6 +383,7 @@ fn health_lines(model: &Model) -> Vec<(&'static str, String, &'static str, Tone)
             if low { Tone::Warn } else { Tone::Good },
         ));
     }
+    lines.extend(tracking(model));
     match &model.health.config {
         Some(error) => lines.push(("Config", error.message.clone(), "FAILED", Tone::Bad)),
         None if model.session.has_config => {}
@@ -394,6 +395,46 @@ fn health_lines(model: &Model) -> Vec<(&'static str, String, &'static str, Tone)
         )),
     }
     lines
+}
+
+/// How sending to the tracking server stands; nothing where no server is named.
+fn tracking(model: &Model) -> Option<(&'static str, String, &'static str, Tone)> {
+    let status = &model.health.tracking;
+    if let Some(problem) = &status.problem {
+        return Some(("Tracking", problem.clone(), "FAILED", Tone::Bad));
+    }
+    status.server.as_ref()?;
+    let level = match status.capability {
+        None => "not reached yet".to_owned(),
+        Some(level) => serde_json::to_value(level)
+            .ok()
+            .and_then(|v| Some(v.as_str()?.to_owned()))
+            .unwrap_or_default(),
+    };
+    let waits = match (status.pending, status.oldest) {
+        (0, _) => "all sent".to_owned(),
+        (n, None) => format!("{} facts wait", count(n)),
+        (n, Some(since)) => format!("{} facts wait since {}", count(n), model.day(since)),
+    };
+    let mut text = format!("{level}, {waits}");
+    if status.dead_letters > 0 {
+        text.push_str(&format!(", {} refused", count(status.dead_letters)));
+    }
+    let trouble = status.last_error.as_ref().filter(|_| status.pending > 0);
+    if let Some(said) = trouble.or(status.warnings.first()) {
+        text.push_str(&format!("; {said}"));
+    }
+    let (word, tone) =
+        if trouble.is_some() || !status.warnings.is_empty() || status.dead_letters > 0 {
+            ("WARN", Tone::Warn)
+        } else if status.sending {
+            ("sending", Tone::Busy)
+        } else if status.pending > 0 {
+            ("waits", Tone::Plain)
+        } else {
+            ("ok", Tone::Good)
+        };
+    Some(("Tracking", text, word, tone))
 }
 
 fn health(model: &Model, canvas: &mut Canvas<'_>) {

@@ -93,6 +93,7 @@ fn home_before_the_first_run() {
                 champion: ChampionLine::None,
                 disk_free: Some(41_000_000_000),
                 config: None,
+                ..Health::default()
             }),
         );
         model

@@ -71,7 +71,8 @@ pub(super) fn columns(schema: &Value) -> String {
         .filter_map(|column| {
             let name = column.get("name")?.as_str()?;
             let kind = match column.get("kind").and_then(Value::as_str) {
-                Some("numeric" | "number" | "float" | "integer") => "double",
+                Some("integer") => "long",
+                Some("real") => "double",
                 _ => "string",
             };
             Some(json!({"name": name, "type": kind, "required": false}))

@@ -130,10 +130,8 @@ impl Projection {
                 kept,
                 features,
                 ..
-            } => {
-                if !self.inputs.iter().any(|(d, ..)| d == digest) {
-                    self.inputs.push((digest.clone(), *kept, *features));
-                }
+            } if !self.inputs.iter().any(|(d, ..)| d == digest) => {
+                self.inputs.push((digest.clone(), *kept, *features));
             }
             Event::StageFinished { artifacts, .. } | Event::StageReused { artifacts, .. } => {
                 for file in artifacts {
@@ -271,13 +269,19 @@ impl Projection {
                 end_ms: ended.map(ms),
             });
         }
+        let artifacts = self.artifacts(files, around, begun);
+        if let (Some(run), Some(manifest)) = (runs.first_mut(), artifacts.get(documents::MANIFEST))
+        {
+            run.tags
+                .insert(tags::MANIFEST.to_owned(), manifest.sha256());
+        }
         Some(Wanted {
             run_id: begun.run_id.clone(),
             key: begun.key.clone(),
             runs,
             points: self.points.list().to_vec(),
             inputs: self.inputs(files),
-            artifacts: self.artifacts(files, around, begun),
+            artifacts,
             model: self.model(begun),
             version,
             ended: status != Status::Running,

@@ -16,6 +16,9 @@ pub(crate) const KEY: &str = "netsec.idempotency_key";
 /// The tag by which everything of a run is found: the key of the run itself.
 pub(crate) const ROOT: &str = "netsec.run_key";
 
+/// The hash of the manifest of a run's artifacts.
+pub(super) const MANIFEST: &str = "netsec.run_manifest_sha256";
+
 /// Tags that never change once they are wanted.
 const FROZEN: [&str; 10] = [
     KEY,
