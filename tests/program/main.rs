@@ -14,6 +14,7 @@ mod harness;
 mod import;
 mod layers;
 mod mlflow_client;
+mod mlflow_sync;
 mod portable;
 mod retrain;
 #[allow(

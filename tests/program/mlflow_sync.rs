@@ -37,7 +37,10 @@ impl Tracked {
     fn new(automatic: bool) -> Self {
         let project = Project::new(Training::Short);
         let (experiment, model) = (unique("runs"), unique("threats"));
-        let mut config = fs::OpenOptions::new().append(true).open(project.config()).unwrap();
+        let mut config = fs::OpenOptions::new()
+            .append(true)
+            .open(project.config())
+            .unwrap();
         writeln!(
             config,
             "[tracking]\nexperiment = \"{experiment}\"\nmodel = \"{model}\"\nautomatic = {automatic}"
@@ -52,7 +55,12 @@ impl Tracked {
 
     /// A finished run.
     fn train(&self, env: &Env) -> RunId {
-        let output = self.project.netsec(&["retrain", "--note", "for MLflow"]).envs(env.clone()).output().unwrap();
+        let output = self
+            .project
+            .netsec(&["retrain", "--note", "for MLflow"])
+            .envs(env.clone())
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", text(&output));
         self.project.store().list().unwrap().remove(0)
     }
@@ -61,13 +69,23 @@ impl Tracked {
         let plan = self.project.json(&["plan", "latest", "--json"]);
         let id = plan["plan_id"].as_str().unwrap();
         let args = ["approve", id, "--reason", "looks right"];
-        let output = self.project.netsec(&args).envs(env.clone()).output().unwrap();
+        let output = self
+            .project
+            .netsec(&args)
+            .envs(env.clone())
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", text(&output));
     }
 
     /// `netsec sync --json`: its exit code and what it printed.
     fn sync(&self, env: &Env) -> (Option<i32>, Value) {
-        let output = self.project.netsec(&["sync", "--json"]).envs(env.clone()).output().unwrap();
+        let output = self
+            .project
+            .netsec(&["sync", "--json"])
+            .envs(env.clone())
+            .output()
+            .unwrap();
         let report = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
         (output.status.code(), report)
     }
@@ -105,13 +123,21 @@ fn the_official_client_reads_back_what_the_log_says() {
     tracked.approve(&env);
     let (code, report) = tracked.sync(&env);
     assert_eq!(code, Some(0), "{report}");
-    assert_eq!((&report["pending"], &report["capability"]), (&0.into(), &"full".into()), "{report}");
+    assert_eq!(
+        (&report["pending"], &report["capability"]),
+        (&0.into(), &"full".into()),
+        "{report}"
+    );
     assert_eq!(report["dead_letters"], Value::Array(vec![]));
     assert!(report["sent"].as_u64().unwrap() > 100);
 
     let dump = tracked.dump(&env);
     let show = tracked.project.json(&["show", "latest", "--json"]);
-    assert_eq!(dump["runs"].as_object().unwrap().len(), 3, "the run and its two learners");
+    assert_eq!(
+        dump["runs"].as_object().unwrap().len(),
+        3,
+        "the run and its two learners"
+    );
     let parent = parent(&dump);
     assert_eq!(parent["name"], run.as_str());
     assert_eq!(parent["status"], "FINISHED");
@@ -123,7 +149,13 @@ fn the_official_client_reads_back_what_the_log_says() {
     assert_eq!(tags["netsec.decision"], "pushed");
     assert_eq!(tags["mlflow.user"], "tester");
     assert_eq!(tags["mlflow.note.content"], "for MLflow");
-    assert!(tags["netsec.decision.1"].as_str().unwrap().contains("approve by tester"), "{tags}");
+    assert!(
+        tags["netsec.decision.1"]
+            .as_str()
+            .unwrap()
+            .contains("approve by tester"),
+        "{tags}"
+    );
     assert_eq!(parent["params"]["training.folds"], "2");
     // The data set, its whole digest in the source.
     let input = only(&parent["inputs"], "data set");
@@ -138,17 +170,30 @@ fn the_official_client_reads_back_what_the_log_says() {
         "curves/roc_and_precision_recall.json",
         "summary.txt",
     ] {
-        assert!(parent["artifacts"].get(path).is_some(), "{path}: {}", parent["artifacts"]);
+        assert!(
+            parent["artifacts"].get(path).is_some(),
+            "{path}: {}",
+            parent["artifacts"]
+        );
     }
     // The figures are those of `netsec show`, the curves those of the log.
     for row in show["leaderboard"].as_array().unwrap() {
         let learner = row["learner"].as_str().unwrap();
         let mut children = dump["runs"].as_object().unwrap().values();
-        let child = children.find(|r| r[0]["tags"]["netsec.learner"] == learner).unwrap();
+        let child = children
+            .find(|r| r[0]["tags"]["netsec.learner"] == learner)
+            .unwrap();
         let child = only(child, "child run");
-        assert_eq!(child["tags"]["mlflow.parentRunId"], tags["netsec.idempotency_key"]);
+        assert_eq!(
+            child["tags"]["mlflow.parentRunId"],
+            tags["netsec.idempotency_key"]
+        );
         for metric in ["accuracy", "f1", "roc_auc", "log_loss"] {
-            assert_eq!(child["metrics"][format!("test/{metric}")][0][2], row["test"][metric], "{learner} {metric}");
+            assert_eq!(
+                child["metrics"][format!("test/{metric}")][0][2],
+                row["test"][metric],
+                "{learner} {metric}"
+            );
         }
         assert_eq!(child["metrics"]["cv/f1"][0][2], row["cv"]["f1"]["mean"]);
         for (name, value) in row["params"].as_object().unwrap() {
@@ -159,12 +204,32 @@ fn the_official_client_reads_back_what_the_log_says() {
         }
     }
     let forest = dump["runs"].as_object().unwrap().values();
-    let forest = forest.map(|r| &r[0]).find(|r| r["tags"]["netsec.learner"] == "random_forest").unwrap();
-    assert!(forest["metrics"]["valid/log_loss"].as_array().unwrap().len() > 1, "{}", forest["metrics"]);
+    let forest = forest
+        .map(|r| &r[0])
+        .find(|r| r["tags"]["netsec.learner"] == "random_forest")
+        .unwrap();
+    assert!(
+        forest["metrics"]["valid/log_loss"]
+            .as_array()
+            .unwrap()
+            .len()
+            > 1,
+        "{}",
+        forest["metrics"]
+    );
     let (_, models) = dump["models"].as_object().unwrap().iter().next().unwrap();
     let model = only(models, "logged model");
-    assert!(model["status"].as_str().unwrap().contains("READY"), "{model}");
-    assert!(model["metrics"].as_array().unwrap().iter().any(|m| m[0] == "test/f1"));
+    assert!(
+        model["status"].as_str().unwrap().contains("READY"),
+        "{model}"
+    );
+    assert!(
+        model["metrics"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|m| m[0] == "test/f1")
+    );
     let (key, versions) = dump["versions"].as_object().unwrap().iter().next().unwrap();
     let version = only(versions, "version");
     assert_eq!(version["tags"]["netsec.version"], "v1");
@@ -172,7 +237,9 @@ fn the_official_client_reads_back_what_the_log_says() {
     assert_eq!(dump["aliases"]["challenger"], key.as_str());
 
     // The model loads by its alias and predicts what netsec predicts.
-    let ours = tracked.project.run(&["predict", "flows.csv", "-o", "ours.csv"]);
+    let ours = tracked
+        .project
+        .run(&["predict", "flows.csv", "-o", "ours.csv"]);
     assert!(ours.status.success(), "{}", text(&ours));
     let worst = services::run_python(
         "import sys, pandas, mlflow.pyfunc\n\
@@ -190,7 +257,10 @@ fn the_official_client_reads_back_what_the_log_says() {
         ],
         &env,
     );
-    let figures: Vec<f64> = worst.split_whitespace().map(|w| w.parse().unwrap()).collect();
+    let figures: Vec<f64> = worst
+        .split_whitespace()
+        .map(|w| w.parse().unwrap())
+        .collect();
     assert!(figures[0] == 0.0 && figures[1] <= 1e-6, "{worst}");
 
     // A second sync has nothing to do and changes nothing.
@@ -231,14 +301,20 @@ fn a_run_is_followed_by_itself_and_a_decision_is_sent_by_itself() {
 fn a_server_that_is_down_costs_the_run_nothing() {
     needs_servers!();
     // A port where nobody listens.
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let down: Env = vec![("MLFLOW_TRACKING_URI", format!("http://{nobody}"))];
     let tracked = Tracked::new(true);
     tracked.train(&down);
     let (code, report) = tracked.sync(&down);
     assert_eq!(code, Some(6), "{report}");
     let pending = report["pending"].as_u64().unwrap();
-    assert!(pending > 100 && report["capability"] == "offline", "{report}");
+    assert!(
+        pending > 100 && report["capability"] == "offline",
+        "{report}"
+    );
     let env = services::mlflow().env();
     let (code, report) = tracked.sync(&env);
     assert_eq!((code, &report["pending"]), (Some(0), &0.into()), "{report}");
@@ -254,7 +330,11 @@ fn without_a_server_it_says_so() {
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(report["pending"].as_u64().unwrap() > 100);
     assert_eq!(report["capability"], "offline");
-    assert!(text(&output).contains("MLFLOW_TRACKING_URI"), "{}", text(&output));
+    assert!(
+        text(&output).contains("MLFLOW_TRACKING_URI"),
+        "{}",
+        text(&output)
+    );
 }
 
 #[test]
@@ -274,7 +354,10 @@ fn dagshubs_older_servers_get_what_they_can_hold() {
         let (code, report) = tracked.sync(&env);
         assert_eq!(code, Some(0), "{level}: {report}");
         assert_eq!(report["capability"], level, "{report}");
-        assert_eq!((&report["pending"], &report["dead_letters"]), (&0.into(), &Value::Array(vec![])));
+        assert_eq!(
+            (&report["pending"], &report["dead_letters"]),
+            (&0.into(), &Value::Array(vec![]))
+        );
         let dump = tracked.dump(&direct);
         assert_eq!(dump["runs"].as_object().unwrap().len(), 3, "{level}");
         let parent = parent(&dump);
@@ -292,7 +375,11 @@ fn dagshubs_older_servers_get_what_they_can_hold() {
         let password = dagshub.password.as_bytes();
         for file in files_below(&tracked.project.run_dir(&run)) {
             let bytes = fs::read(&file).unwrap();
-            assert!(!bytes.windows(password.len()).any(|w| w == password), "{}", file.display());
+            assert!(
+                !bytes.windows(password.len()).any(|w| w == password),
+                "{}",
+                file.display()
+            );
         }
     }
 }
@@ -341,20 +428,27 @@ fn one_pass(uri: &str, dir: &Path, experiment: &str, model: &str) -> Report {
     };
     let project = Source::open(&Workspace::new(dir), &tracking).unwrap();
     let key = server_key("http://faults", experiment);
-    block_on(pass(&server, &key, &project, &Scope::Everything)).unwrap().unwrap()
+    block_on(pass(&server, &key, &project, &Scope::Everything))
+        .unwrap()
+        .unwrap()
 }
 
 /// Twenty seeds; `NETSEC_SYNC_SEEDS=500` for the long run (benches/sync_faults).
 #[test]
 fn through_a_network_that_loses_and_doubles_it_ends_as_a_clean_run() {
     needs_servers!();
-    let seeds: u64 = std::env::var("NETSEC_SYNC_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(20);
+    let seeds: u64 = std::env::var("NETSEC_SYNC_SEEDS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(20);
     let behind = services::mlflow().uri;
     let env = services::mlflow().env();
     let tracked = Tracked::new(false);
     tracked.train(&Vec::new());
     tracked.approve(&Vec::new());
-    let names: Vec<(String, String)> = (0..=seeds).map(|n| (unique(&format!("faults-{n}")), unique("model"))).collect();
+    let names: Vec<(String, String)> = (0..=seeds)
+        .map(|n| (unique(&format!("faults-{n}")), unique("model")))
+        .collect();
     let next = AtomicU64::new(0);
     let harmed = AtomicU64::new(0);
     std::thread::scope(|scope| {
@@ -362,7 +456,9 @@ fn through_a_network_that_loses_and_doubles_it_ends_as_a_clean_run() {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::SeqCst);
-                    let Some((experiment, model)) = names.get(seed as usize) else { return };
+                    let Some((experiment, model)) = names.get(seed as usize) else {
+                        return;
+                    };
                     let dir = tempfile::tempdir().unwrap();
                     copy(tracked.project.path(), dir.path());
                     // Seed 0 is the clean run that all others must equal.
@@ -371,20 +467,34 @@ fn through_a_network_that_loses_and_doubles_it_ends_as_a_clean_run() {
                         seed => FaultProxy::with_faults(&behind, seed),
                     };
                     for _ in 0..20 {
-                        if one_pass(&proxy.uri(), dir.path(), experiment, model).error.is_none() {
+                        if one_pass(&proxy.uri(), dir.path(), experiment, model)
+                            .error
+                            .is_none()
+                        {
                             break;
                         }
                     }
                     proxy.calm();
                     let last = one_pass(&proxy.uri(), dir.path(), experiment, model);
-                    assert_eq!((last.pending, &last.error), (0, &None), "seed {seed}: {last:?}");
-                    assert_eq!((last.dead_letters, last.warnings), (vec![], vec![]), "seed {seed}");
+                    assert_eq!(
+                        (last.pending, &last.error),
+                        (0, &None),
+                        "seed {seed}: {last:?}"
+                    );
+                    assert_eq!(
+                        (last.dead_letters, last.warnings),
+                        (vec![], vec![]),
+                        "seed {seed}"
+                    );
                     harmed.fetch_add(proxy.harmed().len() as u64, Ordering::SeqCst);
                 }
             });
         }
     });
-    assert!(harmed.load(Ordering::SeqCst) > seeds * 10, "the proxy did its work");
+    assert!(
+        harmed.load(Ordering::SeqCst) > seeds * 10,
+        "the proxy did its work"
+    );
     for part in names[1..].chunks(50) {
         let mut pairs = vec![(names[0].0.as_str(), names[0].1.as_str())];
         pairs.extend(part.iter().map(|(e, m)| (e.as_str(), m.as_str())));
