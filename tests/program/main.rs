@@ -17,6 +17,7 @@ mod mlflow_client;
 mod mlflow_sync;
 mod portable;
 mod retrain;
+mod s3;
 #[allow(
     dead_code,
     reason = "the harness offers what a test of a backend may need, used today or not"

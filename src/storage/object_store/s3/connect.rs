@@ -9,7 +9,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{ProvideCredentials, Region, SharedHttpClient};
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
 
-use super::{MULTIPART_FROM, PART_SIZE, S3Store, wait};
+use super::{S3Store, wait};
 use crate::secrets::shown_address;
 use crate::storage::object_store::{ObjectError, Patience, Problem};
 
@@ -77,13 +77,11 @@ impl S3Store {
                 }
                 config = config.region(Region::from_static(ANY_REGION));
             }
-            Ok(Self {
-                client: Client::from_conf(config.build()),
-                bucket: target.bucket.clone(),
-                endpoint: endpoint.map(|e| shown_address(&e)),
-                multipart_from: MULTIPART_FROM,
-                part_size: PART_SIZE,
-            })
+            Ok(Self::over(
+                Client::from_conf(config.build()),
+                &target.bucket,
+                endpoint.map(|e| shown_address(&e)),
+            ))
         })
     }
 }

@@ -65,14 +65,7 @@ where
             e.as_connector_error()
                 .map_or(Problem::Connection, |e| dispatch(e)),
         ),
-        SdkError::ResponseError(e) => {
-            let status = e.raw().status().as_u16();
-            if (200..300).contains(&status) {
-                Failure::Connection
-            } else {
-                service(status, None, None)
-            }
-        }
+        SdkError::ResponseError(e) => service(e.raw().status().as_u16(), None, None),
         SdkError::ConstructionFailure(_) => Failure::Problem(Problem::Settings(
             "a request could not be made; the region, the endpoint or the bucket's name may be \
              malformed"
@@ -84,6 +77,10 @@ where
 
 /// Explains an answer by its status and error code.
 fn service(status: u16, code: Option<&str>, region: Option<&str>) -> Failure {
+    // An answer that means success and cannot be understood.
+    if (200..300).contains(&status) {
+        return Failure::Connection;
+    }
     let problem = match (code.unwrap_or_default(), status) {
         ("NoSuchBucket", _) => Problem::NoBucket,
         ("NoSuchUpload", _) => return Failure::NoSuchUpload,

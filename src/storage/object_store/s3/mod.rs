@@ -44,6 +44,17 @@ pub struct S3Store {
 }
 
 impl S3Store {
+    /// A bucket behind a client that was made elsewhere; `endpoint` is its address for people.
+    pub fn over(client: Client, bucket: &str, endpoint: Option<String>) -> Self {
+        Self {
+            client,
+            bucket: bucket.to_owned(),
+            endpoint,
+            multipart_from: MULTIPART_FROM,
+            part_size: PART_SIZE,
+        }
+    }
+
     /// Sends files from `from` bytes on in parts of `part` bytes.
     #[must_use]
     pub fn with_parts(mut self, from: u64, part: u64) -> Self {

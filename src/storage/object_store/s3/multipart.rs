@@ -37,9 +37,9 @@ impl S3Store {
         let part_size = self.part_size.max(total.div_ceil(MOST_PARTS));
         let source = Source::open(payload)?;
         let attempt = async {
-            // The condition is checked when the upload is completed; asking first spares sending
-            // everything for nothing.
-            if *condition == Condition::Absent && self.exists(key).await? {
+            // The server checks the condition when the upload is completed; asking first spares
+            // sending everything for nothing.
+            if !self.holds(key, condition).await? {
                 return Err(Failure::ConditionFailed);
             }
             let (upload, held) = self.upload_of(key).await?;
@@ -83,6 +83,11 @@ impl S3Store {
                 sent += size;
                 progress(sent, total);
             }
+            // There are servers that know If-Match for whole objects only and ignore it here.
+            if matches!(condition, Condition::Matches(_)) && !self.holds(key, condition).await? {
+                self.give_up(key, &upload).await;
+                return Err(Failure::ConditionFailed);
+            }
             let mut request = self
                 .client
                 .complete_multipart_upload()
@@ -104,16 +109,7 @@ impl S3Store {
                 Err(e) => {
                     let failure = failure(&e);
                     if failure == Failure::ConditionFailed {
-                        // Somebody else has written it: what was sent is of no more use. An
-                        // upload that stays behind is only storage, not an error.
-                        let _ = self
-                            .client
-                            .abort_multipart_upload()
-                            .bucket(&self.bucket)
-                            .key(key)
-                            .upload_id(&upload)
-                            .send()
-                            .await;
+                        self.give_up(key, &upload).await;
                     }
                     Err(failure)
                 }
@@ -122,15 +118,37 @@ impl S3Store {
         Ok(attempt.await)
     }
 
-    async fn exists(&self, key: &str) -> Result<bool, Failure> {
-        let request = self.client.head_object().bucket(&self.bucket).key(key);
-        match request.send().await {
-            Ok(_) => Ok(true),
-            Err(e) => match failure(&e) {
-                Failure::NoSuchKey => Ok(false),
-                failure => Err(failure),
-            },
+    /// Whether a condition holds now.
+    async fn holds(&self, key: &str, condition: &Condition) -> Result<bool, Failure> {
+        if *condition == Condition::Always {
+            return Ok(true);
         }
+        let request = self.client.head_object().bucket(&self.bucket).key(key);
+        let found = match request.send().await {
+            Ok(output) => Some(Etag(output.e_tag.unwrap_or_default())),
+            Err(e) => match failure(&e) {
+                Failure::NoSuchKey => None,
+                failure => return Err(failure),
+            },
+        };
+        Ok(match condition {
+            Condition::Always => true,
+            Condition::Absent => found.is_none(),
+            Condition::Matches(etag) => found.as_ref() == Some(etag),
+        })
+    }
+
+    /// Somebody else has written the object: what was sent is of no more use. An upload that stays
+    /// behind is only storage, not an error.
+    async fn give_up(&self, key: &str, upload: &str) {
+        let _ = self
+            .client
+            .abort_multipart_upload()
+            .bucket(&self.bucket)
+            .key(key)
+            .upload_id(upload)
+            .send()
+            .await;
     }
 
     /// The interrupted upload of this key with the parts it holds, or a new one.
@@ -156,6 +174,8 @@ impl S3Store {
             match self.parts_of(key, &upload).await {
                 Ok(held) => return Ok((upload, held)),
                 Err(Failure::NoSuchUpload | Failure::NoSuchKey) => {}
+                // A list that cannot be read: every part is sent again.
+                Err(Failure::Connection) => return Ok((upload, BTreeMap::new())),
                 Err(failure) => return Err(failure),
             }
         }
