@@ -1,7 +1,12 @@
 //! The program's own log: a rolling file under `Artifacts/logs/`, never the terminal.
+//!
+//! Only this program's own lines are written, whatever `NETSEC_LOG` says: the libraries that speak
+//! to servers log headers, addresses and signatures at their finer levels.
 
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::workspace::Workspace;
 
@@ -24,10 +29,11 @@ pub fn init(workspace: &Workspace) {
     });
     let Some(appender) = appender else { return };
     let filter = EnvFilter::try_from_env("NETSEC_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    // Fails only when there is a subscriber already.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let own = filter_fn(|line| line.target().split("::").next() == Some("netsec"));
+    let layer = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_writer(appender)
-        .try_init();
+        .with_filter(filter.and(own));
+    // Fails only when there is a subscriber already.
+    let _ = tracing_subscriber::registry().with(layer).try_init();
 }

@@ -463,7 +463,16 @@ fn a_model_is_published_by_approval_and_rolled_back() {
     let blob = format!("netsec/blobs/sha256/{}/{model}", &model[..2]);
     let store = ObjectStore::S3(objects(&bucket));
     written(store.put_if_absent(&blob, b"rotten").unwrap());
-    let receipt = ok(&project, &approve(&first, "first"));
+    let output = with_s3(project.netsec(&approve(&first, "first")))
+        .env("NETSEC_LOG", "trace")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    no_secret_lies_in(
+        project.path(),
+        &[&s3.secret_key, "Signature=", &s3.access_key],
+    );
+    let receipt = String::from_utf8(output.stdout).unwrap();
     for part in [
         "was damaged and is written anew",
         "netsec/models/flows/champion.json names v1",
@@ -501,6 +510,28 @@ fn a_model_is_published_by_approval_and_rolled_back() {
         .iter()
         .find(|f| f["check"] == "storage");
     assert_eq!(storage.unwrap()["state"], "ok", "{findings}");
+}
+
+/// Searches every file below a folder.
+fn no_secret_lies_in(folder: &std::path::Path, secrets: &[&str]) {
+    let mut folders = vec![folder.to_owned()];
+    let mut searched = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            searched += 1;
+            let bytes = fs::read(&path).unwrap();
+            for secret in secrets {
+                let found = bytes.windows(secret.len()).any(|w| w == secret.as_bytes());
+                assert!(!found, "{} holds a secret", path.display());
+            }
+        }
+    }
+    assert!(searched > 10);
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub(super) fn check(workspace: &Workspace, config: &StorageConfig) -> Finding {
                 writable(workspace, config)?;
                 Ok((champion, Conditions::Kept))
             }
-            StorageKind::S3 => Ok((champion, store.probe()?)),
+            StorageKind::S3 => Ok((champion, store.probe(workspace)?)),
         }
     };
     match look() {

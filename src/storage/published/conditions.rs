@@ -2,7 +2,7 @@
 //! say nothing. It is found out with a scratch object, once for every store.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -41,22 +41,30 @@ pub(super) fn of(
     if matches!(store.objects, ObjectStore::Local(_)) {
         return Ok(Conditions::Kept);
     }
-    let path = workspace.artifacts().join(FILE);
-    let name = format!("{} {}", store.objects.identity(), store.root);
-    let mut known = remembered(&path);
-    if let Some(conditions) = known.get(&name) {
-        return Ok(*conditions);
+    match remembered(&workspace.artifacts().join(FILE)).get(&name(store)) {
+        Some(conditions) => Ok(*conditions),
+        None => find_out(store, workspace),
     }
+}
+
+fn name(store: &PublishedStore) -> String {
+    format!("{} {}", store.objects.identity(), store.root)
+}
+
+fn find_out(store: &PublishedStore, workspace: &Workspace) -> Result<Conditions, PublishError> {
     let found = probe(&store.objects, &store.root)?;
-    known.insert(name, found);
+    let path = workspace.artifacts().join(FILE);
+    let mut known = remembered(&path);
     // Not to remember it costs a few calls next time.
-    if let Err(e) = files::write_json(&path, &known) {
+    if known.insert(name(store), found) != Some(found)
+        && let Err(e) = files::write_json(&path, &known)
+    {
         tracing::warn!("{} cannot be written: {e}", path.display());
     }
     Ok(found)
 }
 
-fn remembered(path: &PathBuf) -> BTreeMap<String, Conditions> {
+fn remembered(path: &Path) -> BTreeMap<String, Conditions> {
     std::fs::read(path)
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
@@ -69,10 +77,10 @@ impl PublishedStore {
         of(self, workspace)
     }
 
-    /// Finds out whether the store can be written and keeps conditions; leaves nothing behind
-    /// where objects may be removed.
-    pub fn probe(&self) -> Result<Conditions, PublishError> {
-        Ok(probe(&self.objects, &self.root)?)
+    /// Finds out anew whether the store can be written and keeps conditions, and remembers it;
+    /// leaves nothing behind in the store where objects may be removed.
+    pub fn probe(&self, workspace: &Workspace) -> Result<Conditions, PublishError> {
+        find_out(self, workspace)
     }
 }
 

@@ -267,9 +267,12 @@ fn copies_are_left_to_who_moved_the_pointer_on() {
 
 #[test]
 fn a_store_without_conditions_is_found_out_and_handled() {
-    assert_eq!(House::new().store.probe().unwrap(), Conditions::Kept);
+    let house = House::new();
+    let workspace = Workspace::new(house.dir.path());
+    assert_eq!(house.store.probe(&workspace).unwrap(), Conditions::Kept);
     let house = House::with(Conditions::Ignored);
-    assert_eq!(house.store.probe().unwrap(), Conditions::Ignored);
+    let workspace = Workspace::new(house.dir.path());
+    assert_eq!(house.store.probe(&workspace).unwrap(), Conditions::Ignored);
     assert!(house.store.objects.list("root/probe/").unwrap().is_empty());
     // One after the other works as ever: the state is read before and after.
     let first = house.done(

@@ -40,7 +40,8 @@ impl S3Store {
         let http = http_client().map_err(wrong)?;
         let (attempts, connect, read, whole) = match target.patience {
             Patience::Short => (2, 1_500, 3_000, Some(5_000)),
-            Patience::Long => (5, 5_000, 30_000, None),
+            // Reading begins when the request does: the time to send a part counts.
+            Patience::Long => (5, 5_000, 120_000, None),
         };
         let mut timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_millis(connect))
