@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::look::PublishedSeen;
 use super::plan::PushPlan;
-use super::tests::{House, actor};
+use super::tests::{House, actor, scratch};
 use super::*;
 use crate::approval::{Decision, Journal};
 use crate::error::ErrorKind;
@@ -164,7 +164,7 @@ fn two_workspaces(shared: &Path) -> (House, House) {
 
 #[test]
 fn the_one_who_is_late_is_told_who_was_there_and_nothing_changes() {
-    let shared = tempfile::tempdir().unwrap();
+    let shared = scratch();
     let (a, b) = two_workspaces(shared.path());
     let plan_a = a.run(1, 0.3);
     let plan_b = b.run(2, 0.4);
@@ -200,7 +200,7 @@ fn the_one_who_is_late_is_told_who_was_there_and_nothing_changes() {
 #[test]
 fn of_two_pushers_at_once_exactly_one_wins() {
     for _ in 0..8 {
-        let shared = tempfile::tempdir().unwrap();
+        let shared = scratch();
         let (a, b) = two_workspaces(shared.path());
         let (plan_a, plan_b) = (a.run(1, 0.3), b.run(2, 0.4));
         let (a_result, b_result) = std::thread::scope(|scope| {
@@ -223,7 +223,7 @@ fn of_two_pushers_at_once_exactly_one_wins() {
 
 #[test]
 fn a_push_that_was_overtaken_after_its_exchange_is_completed() {
-    let shared = tempfile::tempdir().unwrap();
+    let shared = scratch();
     let (a, b) = two_workspaces(shared.path());
     let plan = a.run(1, 0.3);
     let (_, points) = ending_at(None, || {
@@ -312,7 +312,7 @@ fn a_champion_of_before_there_was_a_store_can_be_published() {
 
 #[test]
 fn the_journal_of_a_lost_push_is_whole_and_reads_back() {
-    let shared = tempfile::tempdir().unwrap();
+    let shared = scratch();
     let (a, b) = two_workspaces(shared.path());
     let (plan_a, plan_b) = (a.run(1, 0.3), b.run(2, 0.4));
     a.approve(&plan_a, "mara").unwrap();

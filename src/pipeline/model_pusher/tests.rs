@@ -51,6 +51,14 @@ fn schema() -> Schema {
     }
 }
 
+/// A folder in memory where there is one: these tests make thousands of small files durable, and
+/// waiting for a disk would be nearly all of their time.
+pub(super) fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .unwrap()
+}
+
 pub(super) struct House {
     _dir: tempfile::TempDir,
     pub(super) workspace: Workspace,
@@ -59,7 +67,7 @@ pub(super) struct House {
 
 impl House {
     pub(super) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         let workspace = Workspace::new(dir.path());
         Self {
             _dir: dir,
