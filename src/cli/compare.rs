@@ -6,14 +6,9 @@ use serde_json::Value;
 
 use super::Globals;
 use crate::error::CommandError;
-use crate::events::StageName;
 use crate::metrics::Resampling;
-use crate::pipeline::data_ingestion;
-use crate::pipeline::model_evaluation::{CompareDocument, Contender, Origin, Setting, compare};
-use crate::runs::RunStore;
-use crate::storage;
+use crate::pipeline::model_evaluation::{CompareDocument, Setting, compare_runs};
 use crate::text;
-use crate::workspace::Workspace;
 
 /// Arguments of `netsec compare`.
 #[derive(Debug, clap::Args)]
@@ -35,7 +30,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     } else {
         Resampling::default().resamples
     };
-    let document = document(&workspace, &args.run, &args.other, resamples)?;
+    let document = compare_runs(&workspace, &args.run, &args.other, resamples)?;
     let out = if args.json {
         let mut json = serde_json::to_string_pretty(&document)
             .map_err(|e| CommandError::internal(format!("the document cannot be written: {e}")))?;
@@ -47,49 +42,6 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     // A reader that has gone (`| head`) wants no more.
     let _ = std::io::stdout().write_all(out.as_bytes());
     Ok(())
-}
-
-/// Compares the selected models of `run` and `other` on the test rows of `run`.
-fn document(
-    workspace: &Workspace,
-    run: &str,
-    other: &str,
-    resamples: u32,
-) -> Result<CompareDocument, CommandError> {
-    if run == "champion" {
-        return Err(CommandError::usage(
-            "the first model must be a run: its test rows are compared on",
-        )
-        .hint("Turn the two round: `netsec compare RUN champion`."));
-    }
-    let store = RunStore::new(workspace);
-    let side = |text: &str| -> Result<(Contender, Origin), CommandError> {
-        let id = store.resolve(text)?;
-        let dir = workspace.run_dir(&id);
-        Ok((Contender::of_run(id.as_str(), &dir)?, Origin::of_run(&dir)))
-    };
-    let first = side(run)?;
-    let second = if other == "champion" {
-        let champion = storage::load_champion(workspace)?.ok_or_else(|| {
-            CommandError::not_found("there is no champion yet").hint("`netsec approve` makes one.")
-        })?;
-        let origin = Origin::of_run(&workspace.run_dir(&champion.run_id));
-        (Contender::of_champion(&champion), origin)
-    } else {
-        side(other)?
-    };
-    let first_dir = workspace.run_dir(&store.resolve(run)?);
-    let test = data_ingestion::load_test(&first_dir.join(StageName::DataIngestion.as_str()))?.0;
-    let resampling = Resampling {
-        resamples,
-        ..Resampling::default()
-    };
-    compare(
-        (&first.0, &first.1),
-        (&second.0, &second.1),
-        &test,
-        resampling,
-    )
 }
 
 /// The document as a person reads it.
@@ -167,6 +119,7 @@ fn value(value: Option<&Value>) -> String {
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
+    use crate::events::StageName;
     use crate::pipeline::model_trainer::{self, testing::MadeUpRun};
 
     fn trained(root: &std::path::Path, id: &str, seed: u64, depth: u32) -> MadeUpRun {
@@ -184,7 +137,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let first = trained(dir.path(), "20261122-1230-7f3a", 1, 4);
         trained(dir.path(), "20261122-1231-1b2c", 2, 1);
-        let d = document(&first.workspace, "7f3a", "1b2c", 300).unwrap();
+        let d = compare_runs(&first.workspace, "7f3a", "1b2c", 300).unwrap();
         assert_eq!(d.first.name, "20261122-1230-7f3a");
         assert_eq!(
             (d.rows, d.seen_by_first, d.seen_by_second),
@@ -200,7 +153,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("values differ in"), "{text}");
-        let same = document(&first.workspace, "latest", "1b2c", 300).unwrap();
+        let same = compare_runs(&first.workspace, "latest", "1b2c", 300).unwrap();
         assert!(same.parameters.is_empty() && same.data.is_empty());
         assert_eq!(same.agreement.disagree, 0);
         assert!(
@@ -214,7 +167,7 @@ mod tests {
     fn what_is_not_there_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let run = trained(dir.path(), "20261122-1230-7f3a", 3, 3);
-        let kind = |a: &str, b: &str| document(&run.workspace, a, b, 100).unwrap_err().kind;
+        let kind = |a: &str, b: &str| compare_runs(&run.workspace, a, b, 100).unwrap_err().kind;
         assert_eq!(kind("7f3a", "champion"), ErrorKind::NotFound);
         assert_eq!(kind("7f3a", "ffff"), ErrorKind::NotFound);
         assert_eq!(kind("champion", "7f3a"), ErrorKind::Usage);

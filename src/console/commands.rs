@@ -8,6 +8,8 @@ pub enum Screen {
     Home,
     /// Curves and leaderboard of a run.
     Training,
+    /// Two models side by side.
+    Comparison,
     /// Plans that wait for a decision.
     Approval,
     /// Every run, with filter, order and marks.
@@ -18,18 +20,28 @@ pub enum Screen {
 
 impl Screen {
     /// Every screen in the order of the tab line.
-    pub const ALL: [Screen; 5] = [
+    pub const ALL: [Screen; 6] = [
         Screen::Home,
         Screen::Training,
+        Screen::Comparison,
         Screen::Approval,
         Screen::Runs,
         Screen::Logs,
     ];
+    /// The name in a tab line without much room.
+    pub fn short_title(self) -> &'static str {
+        match self {
+            Screen::Comparison => "Comp",
+            Screen::Approval => "Appr",
+            Screen::Home | Screen::Training | Screen::Runs | Screen::Logs => self.title(),
+        }
+    }
     /// The name in the tab line.
     pub fn title(self) -> &'static str {
         match self {
             Screen::Home => "Home",
             Screen::Training => "Train",
+            Screen::Comparison => "Compare",
             Screen::Approval => "Approve",
             Screen::Runs => "Runs",
             Screen::Logs => "Logs",
@@ -110,6 +122,7 @@ pub enum Command {
     Back,
     GoHome,
     GoTraining,
+    GoComparison,
     GoApproval,
     GoRuns,
     GoLogs,
@@ -135,6 +148,10 @@ pub enum Command {
     SortRuns,
     FilterRuns,
     MarkRun,
+    CompareChampion,
+    CompareMarked,
+    NextPane,
+    PreviousPane,
     LogLevel,
     LogStage,
     FindLog,
@@ -180,6 +197,7 @@ pub struct CommandSpec {
 
 const RUNS: Scope = Scope::On(&[Screen::Home, Screen::Training, Screen::Runs]);
 const RUN_LIST: Scope = Scope::On(&[Screen::Runs]);
+const COMPARISON: Scope = Scope::On(&[Screen::Comparison]);
 const LOGS: Scope = Scope::On(&[Screen::Logs]);
 const RECORDING: Scope = Scope::On(&[Screen::Home, Screen::Training, Screen::Runs, Screen::Logs]);
 const HOME: Scope = Scope::On(&[Screen::Home]);
@@ -248,6 +266,15 @@ pub static COMMANDS: &[CommandSpec] = &[
     spec("training.follow-learner", Command::FollowLearner, TRAINING, &["f"], "follow", "Follow the learner at work",
          "The plots move on by themselves when the next learner begins.").footer(7),
 
+    spec("compare.champion", Command::CompareChampion, COMPARISON, &["c"], "champion", "Compare with the champion",
+         "Compares the selected run with the model in production, on the run's test rows.").footer(1).shell("netsec compare {run} champion"),
+    spec("compare.marked", Command::CompareMarked, COMPARISON, &["v"], "marked", "Compare the marked runs",
+         "Compares the two runs marked on Runs with each other.").footer(2),
+    spec("compare.next-pane", Command::NextPane, COMPARISON, &["tab", "right", "l"], "next view", "Next view",
+         "Cycles through curves, confusion, change, differences and the rows on which the two disagree.").footer(3),
+    spec("compare.previous-pane", Command::PreviousPane, COMPARISON, &["shift-tab", "left", "h"], "former view", "Former view",
+         "Cycles the views the other way."),
+
     spec("approval.decide", Command::Decide, APPROVAL, &["enter"], "decide..", "Decide on the plan under the cursor",
          "Opens the dialog with evidence, steps and undo; nothing is sent before both fields are valid.").footer(1).risk(Risk::Writes),
     spec("pusher.approve", Command::Approve, APPROVAL, &[], "approve..", "Approve and push",
@@ -262,7 +289,7 @@ pub static COMMANDS: &[CommandSpec] = &[
     spec("runs.filter", Command::FilterRuns, RUN_LIST, &["/"], "filter..", "Filter the runs",
          "Shows the runs whose id, state, learner, person or note contain all the words.").footer(2),
     spec("runs.mark", Command::MarkRun, RUN_LIST, &["space"], "mark", "Mark for a comparison",
-         "Marks the run under the cursor; two runs can be marked.").footer(3),
+         "Marks the run under the cursor; two marked runs are compared on Compare.").footer(3),
 
     spec("logs.level", Command::LogLevel, LOGS, &["l"], "level", "Change the level",
          "Cycles the smallest level shown through detail, info, warn and error.").footer(1),
@@ -291,6 +318,7 @@ pub static COMMANDS: &[CommandSpec] = &[
 
     spec("go.home", Command::GoHome, Scope::Everywhere, &["1"], "home", "Home", "Shows the pipeline, what needs you, the runs and the health of the machinery."),
     spec("go.training", Command::GoTraining, Scope::Everywhere, &["4"], "train", "Train", "Shows curves and leaderboard of the selected run.").shell("netsec watch {run}"),
+    spec("go.comparison", Command::GoComparison, Scope::Everywhere, &["5"], "compare", "Compare", "Compares the selected run with the champion, or the two marked runs with each other.").shell("netsec compare {run} champion"),
     spec("go.approval", Command::GoApproval, Scope::Everywhere, &["6"], "approve", "Approve", "Shows the plans that wait for a decision.").shell("netsec plan {run}"),
     spec("go.runs", Command::GoRuns, Scope::Everywhere, &["7"], "runs", "Runs", "Shows every run with filter, order and marks.").shell("netsec runs"),
     spec("go.logs", Command::GoLogs, Scope::Everywhere, &["8"], "logs", "Logs", "Shows the log of the selected run.").shell("netsec watch {run} --plain"),

@@ -6,8 +6,10 @@
 
 use chrono::{DateTime, Utc};
 
+use super::comparison::Pair;
 use super::model::{Health, PlanRow, RunRow};
 use crate::events::ControlCommand;
+use crate::pipeline::model_evaluation::CompareDocument;
 use crate::runs::RunId;
 
 /// A piece of slow work.
@@ -21,6 +23,8 @@ pub enum Job {
     Health,
     /// Start a sender to the tracking server.
     Sync,
+    /// Compare two models.
+    Compare(Pair),
     /// Start a retrain.
     Start {
         /// The user's note.
@@ -57,6 +61,8 @@ pub enum Done {
     Health(Health),
     /// A sender was started.
     SyncStarted,
+    /// Two models compared.
+    Compared(Pair, Box<CompareDocument>),
     /// A worker was started for this run.
     Started(RunId),
     /// The command was written for the worker.
@@ -81,6 +87,8 @@ pub enum JobKey {
     Health,
     /// [`Job::Sync`].
     Sync,
+    /// [`Job::Compare`].
+    Compare,
     /// Everything that writes.
     Action,
 }
@@ -93,6 +101,7 @@ impl Job {
             Job::Plans => JobKey::Plans,
             Job::Health => JobKey::Health,
             Job::Sync => JobKey::Sync,
+            Job::Compare(_) => JobKey::Compare,
             Job::Start { .. }
             | Job::Resume(_)
             | Job::Control(..)
@@ -113,7 +122,7 @@ struct Slot {
 #[derive(Clone, Debug, Default)]
 pub struct Jobs {
     last: u64,
-    slots: [Slot; 5],
+    slots: [Slot; 6],
 }
 
 impl Jobs {

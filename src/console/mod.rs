@@ -10,6 +10,7 @@ pub mod canvas;
 pub mod capabilities;
 pub mod clipboard;
 pub mod commands;
+pub mod comparison;
 pub mod dialogs;
 pub mod effect;
 pub mod follow;

@@ -6,6 +6,7 @@ use chrono::{DateTime, FixedOffset, Utc};
 
 use super::capabilities::Capabilities;
 use super::commands::{Command, Risk, Screen};
+use super::comparison::CompareView;
 use super::dialogs::Dialog;
 use super::glyphs::Glyphs;
 use super::jobs::{JobKey, Jobs};
@@ -198,6 +199,8 @@ pub struct Model {
     pub metric: usize,
     /// Cursor on Approve.
     pub approval_cursor: usize,
+    /// The Compare screen.
+    pub compare: CompareView,
     /// The Runs screen.
     pub run_table: RunTable,
     /// The Logs screen.
@@ -244,6 +247,7 @@ impl Model {
             picked_learner: None,
             metric: 0,
             approval_cursor: 0,
+            compare: CompareView::default(),
             run_table: RunTable::default(),
             logs: LogView::default(),
             receipt: None,
@@ -405,6 +409,10 @@ impl Model {
             {
                 no("there is no run")
             }
+            Command::CompareMarked if self.run_table.marks.len() < 2 => {
+                no("two runs must be marked on Runs")
+            }
+            Command::CompareChampion if self.open.is_none() => no("there is no run"),
             Command::Replay if self.open.as_ref().is_none_or(|o| o.events.is_empty()) => {
                 no("there is no run to replay")
             }

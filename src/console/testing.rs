@@ -8,6 +8,7 @@ use ratatui::layout::Rect;
 
 use super::canvas::Canvas;
 use super::capabilities::Capabilities;
+use super::comparison::{Other, Pair};
 use super::glyphs::Glyphs;
 use super::jobs::Done;
 use super::keymap::Keymap;
@@ -16,11 +17,15 @@ use super::model::{ChampionLine, Health, Model, PlanRow, RunRow, Session};
 use super::screens;
 use super::theme::Colours;
 use super::update::{begin, update};
+use crate::dataset::Labels;
 use crate::events::{
     Actor, CheckVerdict, DriftVerdict, Envelope, Event, FitPhase, GateVerdict, LearnerTest,
     Outcome, ReadLine, RuleResult, Split, StageName, Summary,
 };
-use crate::metrics::TestMetrics;
+use crate::metrics::{
+    Metric, Resampling, TestMetrics, agreement, most_probable, paired_differences,
+};
+use crate::pipeline::model_evaluation::{CompareDocument, Disagreement, Setting, Side, curves};
 use crate::runs::RunId;
 use crate::tracking::status::Status;
 
@@ -487,6 +492,73 @@ pub fn capabilities() -> Capabilities {
     }
 }
 
+/// Run 7f3a against the champion.
+pub fn pair() -> Pair {
+    Pair {
+        first: run_id(),
+        other: Other::Champion,
+    }
+}
+
+/// What came of it: the first is better, and worse where it hurts.
+pub fn compared() -> CompareDocument {
+    let classes = vec!["normal".to_owned(), "attack".to_owned()];
+    let labels = Labels {
+        codes: (0..400).map(|r| u32::from(r % 4 == 0)).collect(),
+        classes,
+    };
+    let scores = |spread: f64| -> Vec<f64> {
+        (0..400)
+            .flat_map(|r| {
+                let noise = f64::from((r * 7919) % 401) / 401.0 - 0.5;
+                let middle = if r % 4 == 0 { 0.7 } else { 0.3 };
+                let p = f64::clamp(middle + spread * noise, 0.01, 0.99);
+                [1.0 - p, p]
+            })
+            .collect()
+    };
+    let (a, b) = (scores(0.55), scores(0.75));
+    let resampling = Resampling {
+        resamples: 100,
+        ..Resampling::default()
+    };
+    let side = |name: &str, learner: &str, p: &[f64]| Side {
+        name: name.to_owned(),
+        learner: learner.to_owned(),
+        test: TestMetrics::measure(&labels, p).unwrap(),
+        curves: curves(&labels, p),
+    };
+    let setting = |name: &str, first: i64, second: i64| Setting {
+        name: name.to_owned(),
+        first: Some(first.into()),
+        second: Some(second.into()),
+    };
+    CompareDocument {
+        first: side("20261122-1230-7f3a", "xgboost", &a),
+        second: side("v1", "random_forest", &b),
+        rows_in_test: 410,
+        rows: 400,
+        seen_by_first: Some(0),
+        seen_by_second: Some(10),
+        rows_note: "of 410 test rows, 10 were trained on by v1; compared on the 400 that neither \
+                    has seen"
+            .to_owned(),
+        metrics: paired_differences(&labels, &a, &b, &Metric::ALL, resampling).unwrap(),
+        agreement: agreement(&labels.codes, &most_probable(&a, 2), &most_probable(&b, 2)),
+        disagreements: vec![Disagreement {
+            row: 17,
+            truth: "attack".to_owned(),
+            first: "attack".to_owned(),
+            first_probability: 0.61,
+            second: "normal".to_owned(),
+            second_probability: 0.52,
+        }],
+        parameters: vec![setting("training.seed", 42, 7)],
+        data: vec![setting("rows", 1_412_180, 1_398_114)],
+        notes: vec![],
+    }
+}
+
 /// A model before anything was read.
 pub fn empty(size: (u16, u16)) -> Model {
     let session = Session {
@@ -509,6 +581,7 @@ pub fn job_done(model: &mut Model, done: Done) {
         Done::Plans(_) => JobKey::Plans,
         Done::Health(_) => JobKey::Health,
         Done::SyncStarted => JobKey::Sync,
+        Done::Compared(..) => JobKey::Compare,
         _ => JobKey::Action,
     };
     // A reading job runs already or is begun here, as the loop would.
@@ -520,6 +593,7 @@ pub fn job_done(model: &mut Model, done: Done) {
                 JobKey::Plans => Job::Plans,
                 JobKey::Health => Job::Health,
                 JobKey::Sync => Job::Sync,
+                JobKey::Compare => Job::Compare(pair()),
                 JobKey::Action => Job::Start { note: None },
             };
             model.jobs.submit(job, start()).map_or(0, |(g, _)| g)

@@ -7,6 +7,7 @@ use crossterm::event::{KeyEvent, KeyEventKind};
 
 use super::clipboard;
 use super::commands::{self, Command, Risk, Screen};
+use super::comparison::{Other, Pair, Pane};
 use super::dialogs::{Confirm, Decision, Dialog, Find, Help, Notice, Palette, Purpose, Reply};
 use super::effect::Effect;
 use super::jobs::{Done, Job, JobKey};
@@ -242,6 +243,17 @@ impl Update<'_> {
             }
             Command::Back | Command::GoHome => self.model.screen = Screen::Home,
             Command::GoTraining => self.model.screen = Screen::Training,
+            Command::GoComparison => {
+                self.model.screen = Screen::Comparison;
+                match self.model.run_table.marks.len() {
+                    2 => self.compare_marked(),
+                    _ => self.compare_champion(),
+                }
+            }
+            Command::CompareChampion => self.compare_champion(),
+            Command::CompareMarked => self.compare_marked(),
+            Command::NextPane => self.next_pane(1),
+            Command::PreviousPane => self.next_pane(Pane::ALL.len() - 1),
             Command::GoApproval => self.model.screen = Screen::Approval,
             Command::GoRuns => {
                 self.keep_run();
@@ -336,6 +348,7 @@ impl Update<'_> {
             _ => Some(match self.model.screen {
                 Screen::Home => Command::Open,
                 Screen::Training => Command::GoTraining,
+                Screen::Comparison => Command::GoComparison,
                 Screen::Approval => Command::GoApproval,
                 Screen::Runs => Command::OpenRun,
                 Screen::Logs => Command::GoLogs,
@@ -382,6 +395,12 @@ impl Update<'_> {
             Screen::Approval => {
                 let rows = self.model.plans.len();
                 self.model.approval_cursor = moved(self.model.approval_cursor, rows);
+            }
+            Screen::Comparison => {
+                // The screen clamps: only it knows how many lines a view has.
+                let compare = &mut self.model.compare;
+                let most = compare.lines();
+                compare.first = compare.first.saturating_add_signed(by).min(most);
             }
             Screen::Runs => {
                 let rows = self.model.run_table.rows(self.model.run_rows()).len();
@@ -451,6 +470,46 @@ impl Update<'_> {
     }
 
     // Runs, logs, replay
+
+    fn compare_champion(&mut self) {
+        if let Some(first) = self.open_id() {
+            self.compare(Pair {
+                first,
+                other: Other::Champion,
+            });
+        }
+    }
+
+    fn compare_marked(&mut self) {
+        if let [other, first] = self.model.run_table.marks.as_slice() {
+            let pair = Pair {
+                first: first.clone(),
+                other: Other::Run(other.clone()),
+            };
+            self.compare(pair);
+        }
+    }
+
+    fn compare(&mut self, pair: Pair) {
+        let compare = &mut self.model.compare;
+        // The champion may have changed since: only two runs never change.
+        let known = compare.pair.as_ref() == Some(&pair) && pair.other != Other::Champion;
+        if known && compare.document.is_some() {
+            return;
+        }
+        if compare.pair.as_ref() != Some(&pair) {
+            compare.document = None;
+        }
+        compare.refused = None;
+        compare.first = 0;
+        compare.pair = Some(pair.clone());
+        self.submit(Job::Compare(pair));
+    }
+
+    fn next_pane(&mut self, by: usize) {
+        self.model.compare.pane = self.model.compare.pane.step(by);
+        self.model.compare.first = 0;
+    }
 
     fn chosen_run(&self) -> Option<RunId> {
         let chosen = self.model.run_table.chosen(self.model.run_rows());
@@ -662,10 +721,15 @@ impl Update<'_> {
                     JobKey::Plans => "The plans cannot be read",
                     JobKey::Health => "The champion cannot be looked at",
                     JobKey::Sync => "Nothing is sent to the tracking server",
+                    JobKey::Compare => "Not compared",
                     JobKey::Action => "Not done",
                 };
                 if key == JobKey::Runs {
                     self.model.runs.get_or_insert_default();
+                }
+                if key == JobKey::Compare {
+                    self.model.compare.document = None;
+                    self.model.compare.refused = Some(error.message.clone());
                 }
                 self.fail(title, error, key == JobKey::Action);
                 if key == JobKey::Action {
@@ -707,6 +771,12 @@ impl Update<'_> {
                 self.send_what_waits();
             }
             Done::SyncStarted => {}
+            Done::Compared(pair, document) => {
+                // Another pair may have been asked for in the meantime.
+                if self.model.compare.pair.as_ref() == Some(&pair) {
+                    self.model.compare.document = Some(document);
+                }
+            }
             Done::Started(run) => {
                 self.say(
                     Tone::Good,
@@ -790,7 +860,7 @@ fn at_work(job: &Job) -> String {
         Job::Control(run, ControlCommand::Cancel) => format!("Asking run {} to end.", run.short()),
         Job::Approve { .. } => "Approving and pushing.".to_owned(),
         Job::Reject { .. } => "Rejecting the plan.".to_owned(),
-        Job::Runs | Job::Plans | Job::Health => "Reading.".to_owned(),
+        Job::Runs | Job::Plans | Job::Health | Job::Compare(_) => "Reading.".to_owned(),
         Job::Sync => "Sending to the tracking server.".to_owned(),
     }
 }

@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use super::comparison::{Other, Pair};
 use super::jobs::{Done, Job};
 use super::model::{ChampionLine, Health, PlanRow, RunRow};
 use crate::config::{self, Config};
 use crate::error::CommandError;
 use crate::events::{Actor, Outcome};
+use crate::pipeline::model_evaluation;
 use crate::pipeline::model_pusher::{self, PendingPlan, Receipt};
 use crate::runs::{EVENTS_FILE, RunId, RunStore};
 use crate::storage::{MANIFEST_FILE, load_champion};
@@ -56,6 +58,7 @@ impl Work {
         match job {
             Job::Runs => self.runs().map(Done::Runs),
             Job::Plans => self.plans().map(Done::Plans),
+            Job::Compare(pair) => self.compare(pair),
             Job::Health => Ok(Done::Health(self.health())),
             Job::Sync => {
                 self.send_in_background(&self.config()?);
@@ -99,6 +102,16 @@ impl Work {
             &config.tracking,
             Errand::Short,
         );
+    fn compare(&self, pair: Pair) -> Result<Done, CommandError> {
+        // Without a configuration there may still be runs to compare.
+        let resamples = self.config().unwrap_or_default().gate.resamples;
+        let other = match &pair.other {
+            Other::Champion => model_evaluation::CHAMPION,
+            Other::Run(run) => run.as_str(),
+        };
+        let found =
+            model_evaluation::compare_runs(&self.workspace, pair.first.as_str(), other, resamples)?;
+        Ok(Done::Compared(pair, Box::new(found)))
     }
 
     fn start(&self, note: Option<String>) -> Result<Done, CommandError> {

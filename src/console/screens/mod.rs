@@ -1,6 +1,7 @@
 //! The screens, and the frame they share: header, tabs, message, footer.
 
 mod approval;
+mod comparison;
 mod home;
 mod logs;
 mod runs;
@@ -36,6 +37,7 @@ pub fn view(model: &Model, canvas: &mut Canvas<'_>) -> Option<(u16, u16)> {
         match model.screen {
             Screen::Home => home::view(model, &mut body, parts.room),
             Screen::Training => training::view(model, &mut body, parts.room),
+            Screen::Comparison => comparison::view(model, &mut body, parts.room),
             Screen::Approval => approval::view(model, &mut body, parts.room),
             Screen::Runs => runs::view(model, &mut body, parts.room),
             Screen::Logs => logs::view(model, &mut body, parts.room),
@@ -105,11 +107,13 @@ fn header(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
 }
 
 fn tabs(model: &Model, canvas: &mut Canvas<'_>) {
-    let mut x = 1;
+    let wide = canvas.width() >= 100;
+    let mut x = u16::from(wide);
     for screen in Screen::ALL {
         let go = match screen {
             Screen::Home => Command::GoHome,
             Screen::Training => Command::GoTraining,
+            Screen::Comparison => Command::GoComparison,
             Screen::Approval => Command::GoApproval,
             Screen::Runs => Command::GoRuns,
             Screen::Logs => Command::GoLogs,
@@ -123,19 +127,26 @@ fn tabs(model: &Model, canvas: &mut Canvas<'_>) {
         } else {
             ""
         };
-        let text = format!("{key} {}{star}", screen.title());
-        x = if screen == model.screen {
-            canvas.put(x, 0, &format!("[{text}]"), Tone::Cursor) + 1
+        let text = if wide {
+            format!("{key} {}{star}", screen.title())
         } else {
-            canvas.put(x, 0, &format!(" {text} "), Tone::Plain) + 1
+            format!("{key}{}{star}", screen.short_title())
         };
+        x = if screen == model.screen {
+            canvas.put(x, 0, &format!("[{text}]"), Tone::Cursor)
+        } else {
+            canvas.put(x, 0, &format!(" {text} "), Tone::Plain)
+        };
+        x += u16::from(wide);
     }
     let mode = if model.session.view_only.is_some() {
         "view only "
     } else {
         "operate "
     };
-    canvas.put_right(canvas.width(), 0, mode, Tone::Dim);
+    if x + mode.len() as u16 <= canvas.width() {
+        canvas.put_right(canvas.width(), 0, mode, Tone::Dim);
+    }
 }
 
 fn message(model: &Model, canvas: &mut Canvas<'_>) {

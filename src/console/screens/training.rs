@@ -7,7 +7,9 @@ use crate::console::glyphs::Glyphs;
 use crate::console::layout::Room;
 use crate::console::model::{Model, OpenRun};
 use crate::console::theme::Tone;
-use crate::console::widgets::{Column, LinePlot, Series, Table, gauge, mean_by_step, y_axis};
+use crate::console::widgets::{
+    Column, LinePlot, Series, Table, XAxis, gauge, mean_by_step, y_axis,
+};
 use crate::events::{ControlCommand, FitPhase, LearnerState, Split, StageName, StageStatus};
 
 /// Draws the screen.
@@ -130,7 +132,12 @@ fn plot(open: &OpenRun, learner: &str, metric: &str, canvas: &mut Canvas<'_>) {
         metric
     };
     canvas.rule(0, &title, &remark.join("  "));
-    LinePlot { series, x_max, y }.view(&mut canvas.part(0, 1, w, h - 1));
+    LinePlot {
+        series,
+        x: XAxis::Rounds(x_max),
+        y,
+    }
+    .view(&mut canvas.part(0, 1, w, h - 1));
 }
 
 /// What the learner at hand is doing.

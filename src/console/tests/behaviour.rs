@@ -379,3 +379,17 @@ fn runs_are_filtered_and_the_cursor_opens_them() {
     assert!(matches!(effects.as_slice(), [Effect::Follow { run, .. }] if run.short() == "4d9c"));
     assert_eq!(model.screen, Screen::Training);
 }
+
+#[test]
+fn two_marked_runs_are_compared_and_a_late_answer_is_dropped() {
+    let mut model = waiting((120, 36));
+    let effects = press(&mut model, "5");
+    assert!(
+        matches!(effects.as_slice(), [Effect::Run { job: Job::Compare(p), .. }] if *p == pair())
+    );
+    press(&mut model, "7 space down down space 5");
+    let asked = model.compare.pair.clone().unwrap();
+    assert_ne!(asked, pair());
+    job_done(&mut model, Done::Compared(pair(), Box::new(compared())));
+    assert_eq!(model.compare.document, None, "another pair was asked for");
+}

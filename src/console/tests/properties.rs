@@ -13,6 +13,7 @@ use crate::console::update::update;
 use crate::error::CommandError;
 use crate::events::ReadLine;
 use crate::events::testing::any_log;
+use crate::pipeline::model_evaluation::CompareDocument;
 
 fn any_key() -> impl Strategy<Value = KeyEvent> {
     let bound: Vec<KeyEvent> = COMMANDS
@@ -46,6 +47,7 @@ enum Step {
     Fail,
     Changed,
     Receipt(String),
+    Compared,
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
@@ -59,6 +61,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Fail),
         1 => Just(Step::Changed),
         1 => any::<String>().prop_map(Step::Receipt),
+        1 => Just(Step::Compared),
     ]
 }
 
@@ -73,6 +76,8 @@ proptest! {
         glyphs in proptest::sample::select(vec![Glyphs::Braille, Glyphs::Block, Glyphs::Ascii]),
     ) {
         let mut model = empty(size);
+        static COMPARED: std::sync::OnceLock<CompareDocument> = std::sync::OnceLock::new();
+        let document = COMPARED.get_or_init(compared);
         model.capabilities.glyphs = glyphs;
         let mut rest = log.into_iter();
         for step in steps {
@@ -88,6 +93,7 @@ proptest! {
                 Step::Plans(n) => job_done(&mut model, Done::Plans(vec![plan(); n])),
                 Step::Fail => fail_action(&mut model, CommandError::backend("\u{1b}]0;title\u{7}").report()),
                 Step::Changed => drop(update(&mut model, Message::WorkspaceChanged, start())),
+                Step::Compared => job_done(&mut model, Done::Compared(pair(), Box::new(document.clone()))),
                 Step::Receipt(text) => job_done(&mut model, Done::Decided { title: text.clone(), lines: vec![text] }),
             }
             // Whatever happens, an action that runs comes back.
@@ -107,7 +113,7 @@ proptest! {
 
     /// The screen after a log is the same however the log was cut into messages.
     #[test]
-    fn live_and_replayed_screens_are_equal(cut in 0usize..400, screen in proptest::sample::select(vec!["1", "4", "6", "7", "8"])) {
+    fn live_and_replayed_screens_are_equal(cut in 0usize..400, screen in proptest::sample::select(vec!["1", "4", "5", "6", "7", "8"])) {
         let events = whole_run();
         let cut = cut.min(events.len());
         let mut live = waiting((120, 36));

@@ -138,6 +138,24 @@ fn approve() {
 }
 
 #[test]
+fn compare() {
+    let compared = |keys: &'static str| {
+        move |size| {
+            let mut model = waiting(size);
+            press(&mut model, "5");
+            job_done(&mut model, Done::Compared(pair(), Box::new(compared())));
+            press(&mut model, keys);
+            model
+        }
+    };
+    snapshot("compare", compared(""));
+    snapshot("compare_rows", compared("shift-tab"));
+    snapshot("compare_change", compared("tab tab tab"));
+    snapshot("compare_at_work", with_keys(waiting, "5"));
+    snapshot("compare_without_run", with_keys(empty, "5"));
+}
+
+#[test]
 fn runs_and_logs() {
     snapshot("runs", with_keys(waiting, "7"));
     snapshot("runs_filtered", |size| {

@@ -1,5 +1,5 @@
-//! Curves over rounds, on axes that do not move: the x axis ends at the configured number of
-//! rounds, the y axis grows by doubling. A new point then changes a handful of cells.
+//! Curves on axes that do not move: an x axis of rounds ends at the configured number of them, the
+//! y axis grows by doubling. A new point then changes a handful of cells.
 
 use std::collections::BTreeMap;
 
@@ -20,13 +20,31 @@ pub struct Series {
     pub dotted: bool,
 }
 
+/// What stands below a plot.
+#[derive(Clone, Copy, Debug)]
+pub enum XAxis {
+    /// Rounds, from 0 to this many.
+    Rounds(u32),
+    /// A thousand steps, with names at shares of the width.
+    Named(&'static [(f64, &'static str)]),
+}
+
+impl XAxis {
+    fn end(self) -> u32 {
+        match self {
+            XAxis::Rounds(rounds) => rounds,
+            XAxis::Named(_) => 1000,
+        }
+    }
+}
+
 /// A plot.
 #[derive(Clone, Debug)]
 pub struct LinePlot {
     /// Curves, the later ones on top.
     pub series: Vec<Series>,
-    /// Right end of the x axis.
-    pub x_max: u32,
+    /// The x axis.
+    pub x: XAxis,
     /// Ends of the y axis.
     pub y: (f64, f64),
 }
@@ -103,12 +121,24 @@ impl LinePlot {
             canvas.put_right(LABELS - 1, row, &figure((low + high) / 2.0), Tone::Dim);
         }
         canvas.put_right(LABELS - 1, plot_h - 1, &figure(low), Tone::Dim);
-        canvas.put(LABELS + 1, plot_h + 1, "0", Tone::Dim);
-        if plot_w >= 30 {
-            let half = (self.x_max / 2).to_string();
-            canvas.put(LABELS + 1 + plot_w / 2, plot_h + 1, &half, Tone::Dim);
+        match self.x {
+            XAxis::Rounds(rounds) => {
+                canvas.put(LABELS + 1, plot_h + 1, "0", Tone::Dim);
+                if plot_w >= 30 {
+                    let half = (rounds / 2).to_string();
+                    canvas.put(LABELS + 1 + plot_w / 2, plot_h + 1, &half, Tone::Dim);
+                }
+                canvas.put_right(w, plot_h + 1, &rounds.to_string(), Tone::Dim);
+            }
+            XAxis::Named(names) => {
+                for (share, name) in names {
+                    let at = LABELS + 1 + (share * f64::from(plot_w - 1)).round() as u16;
+                    // The last name ends where the axis ends.
+                    let room = name.len() as u16;
+                    canvas.put(at.min(w - room.min(w)), plot_h + 1, name, Tone::Dim);
+                }
+            }
         }
-        canvas.put_right(w, plot_h + 1, &self.x_max.to_string(), Tone::Dim);
         let mut part = canvas.part(LABELS + 1, 0, plot_w, plot_h);
         self.curves(&mut part);
     }
@@ -123,7 +153,7 @@ impl LinePlot {
         let mut cells: BTreeMap<(u16, u16), (u8, Tone, char, bool)> = BTreeMap::new();
         for series in &self.series {
             let place = |(step, value): (u32, f64)| {
-                let x = f64::from(step) / f64::from(self.x_max.max(1)) * (w - 1) as f64;
+                let x = f64::from(step) / f64::from(self.x.end().max(1)) * (w - 1) as f64;
                 let y = (high - value) / (high - low) * (h - 1) as f64;
                 (
                     (x.round() as i64).clamp(0, w - 1),
@@ -266,7 +296,7 @@ mod tests {
             let plot = LinePlot {
                 y: y_axis(false, points.iter().map(|p| p.1)),
                 series: vec![Series { points, tone: Tone::First, mark: '*', dotted: true }],
-                x_max,
+                x: XAxis::Rounds(x_max),
             };
             plot.view(&mut Canvas::new(&mut buffer, glyphs, theme));
         }

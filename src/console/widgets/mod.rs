@@ -1,12 +1,14 @@
 //! Small things to draw that know nothing of the model.
 
+mod confusion_matrix;
 mod gauge;
 mod line_plot;
 mod table;
 mod text_field;
 
+pub use confusion_matrix::ConfusionMatrix;
 pub use gauge::gauge;
-pub use line_plot::{LinePlot, Series, mean_by_step, y_axis};
+pub use line_plot::{LinePlot, Series, XAxis, mean_by_step, y_axis};
 pub use table::{Column, Table};
 pub use text_field::TextField;
 

@@ -42,6 +42,19 @@ pub struct Comparison {
     pub agreement: Agreement,
 }
 
+/// The rows of a comparison and what both models say of them.
+#[derive(Clone, Debug)]
+pub struct ScoredRows {
+    /// The rows compared.
+    pub frame: Frame,
+    /// Their truth.
+    pub labels: Labels,
+    /// Class probabilities by the first, row after row.
+    pub first: Vec<f64>,
+    /// Class probabilities by the second.
+    pub second: Vec<f64>,
+}
+
 /// Why there is no comparison.
 #[derive(Debug)]
 pub enum ComparisonError {
@@ -84,6 +97,16 @@ impl Comparison {
         test: &Frame,
         resampling: Resampling,
     ) -> Result<Self, ComparisonError> {
+        Ok(Self::measure_rows(first, second, test, resampling)?.0)
+    }
+
+    /// As [`Comparison::measure`], with the rows and what both say of them.
+    pub fn measure_rows(
+        first: &Contender,
+        second: &Contender,
+        test: &Frame,
+        resampling: Resampling,
+    ) -> Result<(Self, ScoredRows), ComparisonError> {
         let labels = schema::labels(&first.schema, test)?;
         same_truth(first, second, test, &labels)?;
         let seen_by_first = first.seen(test)?;
@@ -101,7 +124,7 @@ impl Comparison {
         let count = |seen: Option<Vec<bool>>| {
             seen.map(|s| s.into_iter().filter(|&seen| seen).count() as u64)
         };
-        Ok(Self {
+        let comparison = Self {
             rows_in_test: test.rows() as u64,
             rows: rows.len() as u64,
             seen_by_first: count(seen_by_first),
@@ -115,7 +138,14 @@ impl Comparison {
                 &most_probable(&a, classes),
                 &most_probable(&b, classes),
             ),
-        })
+        };
+        let scored = ScoredRows {
+            frame,
+            labels,
+            first: a,
+            second: b,
+        };
+        Ok((comparison, scored))
     }
     /// The difference of one metric.
     pub fn difference(&self, metric: Metric) -> Option<&PairedDifference> {

@@ -7,17 +7,18 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::comparison::{Comparison, ComparisonError};
+use super::comparison::{Comparison, ComparisonError, ScoredRows};
 use super::contender::Contender;
-use crate::dataset::Frame;
+use super::report::{ClassCurves, curves};
+use crate::dataset::{Frame, Labels, ROW_COLUMN};
 use crate::error::CommandError;
 use crate::events::StageName;
-use crate::metrics::{Agreement, PairedDifference, Resampling};
+use crate::metrics::{Agreement, PairedDifference, Resampling, TestMetrics, most_probable};
 use crate::pipeline::data_ingestion::DataIngestionArtifact;
 use crate::pipeline::model_trainer::{TRAINER_FILE, TrainerReport};
 
 /// `netsec compare --json`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CompareDocument {
     /// The run named first; its test rows are the ones compared on.
     pub first: Side,
@@ -38,6 +39,8 @@ pub struct CompareDocument {
     pub metrics: Vec<PairedDifference>,
     /// Where they agree.
     pub agreement: Agreement,
+    /// Rows on which they name different classes, the first [`SHOWN_ROWS`] of them.
+    pub disagreements: Vec<Disagreement>,
     /// Settings that differ.
     pub parameters: Vec<Setting>,
     /// What differs in the data.
@@ -46,13 +49,37 @@ pub struct CompareDocument {
     pub notes: Vec<String>,
 }
 
+/// Rows of a document on which the two disagree, at most.
+pub const SHOWN_ROWS: usize = 200;
+
 /// One of the two models.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Side {
     /// Run id or version.
     pub name: String,
     /// Which learner.
     pub learner: String,
+    /// Its figures on the rows compared, at 0.5 or the most probable class.
+    pub test: TestMetrics,
+    /// Its curves on the rows compared, one entry a class (binary tasks: the threat alone).
+    pub curves: Vec<ClassCurves>,
+}
+
+/// A row on which the two name different classes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Disagreement {
+    /// The 0-based row of the source.
+    pub row: u64,
+    /// Its class.
+    pub truth: String,
+    /// The class by the first.
+    pub first: String,
+    /// The probability the first gives its class.
+    pub first_probability: f64,
+    /// The class by the second.
+    pub second: String,
+    /// The probability the second gives its class.
+    pub second_probability: f64,
 }
 
 /// Something that differs.
@@ -148,8 +175,9 @@ pub fn compare(
     test: &Frame,
     resampling: Resampling,
 ) -> Result<CompareDocument, CommandError> {
-    let comparison = match Comparison::measure(first.0, second.0, test, resampling) {
-        Ok(comparison) => comparison,
+    let measured = Comparison::measure_rows(first.0, second.0, test, resampling);
+    let (comparison, scored) = match measured {
+        Ok(measured) => measured,
         Err(ComparisonError::NotComparable(reason)) => {
             return Err(
                 CommandError::data(format!("the two models cannot be compared: {reason}"))
@@ -175,13 +203,14 @@ pub fn compare(
         }
     };
     Ok(CompareDocument {
-        first: side(first.0),
-        second: side(second.0),
+        rows_note: comparison.rows_in_words(&first.0.name, &second.0.name),
+        disagreements: disagreements(&scored)?,
+        first: side(first.0, comparison.first, &scored.labels, &scored.first),
+        second: side(second.0, comparison.second, &scored.labels, &scored.second),
         rows_in_test: comparison.rows_in_test,
         rows: comparison.rows,
         seen_by_first: comparison.seen_by_first,
         seen_by_second: comparison.seen_by_second,
-        rows_note: comparison.rows_in_words(&first.0.name, &second.0.name),
         metrics: comparison.differences,
         agreement: comparison.agreement,
         parameters,
@@ -190,11 +219,33 @@ pub fn compare(
     })
 }
 
-fn side(contender: &Contender) -> Side {
+fn side(contender: &Contender, test: TestMetrics, labels: &Labels, probabilities: &[f64]) -> Side {
     Side {
         name: contender.name.clone(),
         learner: contender.model.learner.to_string(),
+        test,
+        curves: curves(labels, probabilities),
     }
+}
+
+fn disagreements(scored: &ScoredRows) -> Result<Vec<Disagreement>, CommandError> {
+    let classes = scored.labels.classes.len();
+    let first = most_probable(&scored.first, classes);
+    let second = most_probable(&scored.second, classes);
+    let rows = scored.frame.numbers(ROW_COLUMN)?;
+    let class = |code: u32| scored.labels.classes[code as usize].clone();
+    Ok((0..rows.len())
+        .filter(|&r| first[r] != second[r])
+        .take(SHOWN_ROWS)
+        .map(|r| Disagreement {
+            row: rows[r] as u64,
+            truth: class(scored.labels.codes[r]),
+            first: class(first[r]),
+            first_probability: scored.first[r * classes + first[r] as usize],
+            second: class(second[r]),
+            second_probability: scored.second[r * classes + second[r] as usize],
+        })
+        .collect())
 }
 
 /// Entries that are not the same on both sides.

@@ -13,13 +13,16 @@ mod real_data_tests;
 mod report;
 #[cfg(test)]
 mod tests;
+mod two_runs;
 
-pub use comparison::{Comparison, ComparisonError, MIN_ROWS};
+pub use comparison::{Comparison, ComparisonError, MIN_ROWS, ScoredRows};
 pub use contender::{Contender, NotComparable};
-pub use document::{CompareDocument, Origin, Setting, Side, compare};
+pub use document::{CompareDocument, Disagreement, Origin, Setting, Side, compare};
 pub use report::{
-    AtThreshold, ChampionReport, ClassCurves, EvaluationReport, GateReport, Importance,
+    AtThreshold, ChampionReport, ClassCurves, EvaluationReport, GateReport, Importance, curves,
 };
+
+pub use two_runs::{CHAMPION, compare_runs};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,67 @@
+//! A confusion matrix in shares of the truth, with the counts of each class.
+
+use crate::console::canvas::Canvas;
+use crate::console::theme::Tone;
+use crate::text::{self, count};
+
+/// The matrix: rows are the truth, columns the prediction.
+pub struct ConfusionMatrix<'a> {
+    /// Class names.
+    pub classes: &'a [String],
+    /// Counts.
+    pub counts: &'a [Vec<u64>],
+    /// Counts of another model on the same rows: then changes in points are shown.
+    pub before: Option<&'a [Vec<u64>]>,
+}
+
+const CELL: u16 = 6;
+
+impl ConfusionMatrix<'_> {
+    /// Draws as many classes as fit; the first are the ones that matter least to leave out.
+    pub fn view(&self, canvas: &mut Canvas<'_>) {
+        let width = canvas.width();
+        let names = (width / 4).clamp(6, 14);
+        let counts = 8;
+        let fits = (width.saturating_sub(names + counts + 2) / CELL) as usize;
+        let shown = fits.min(self.classes.len());
+        canvas.put_in(1, 0, names + counts, "true \\ predicted", Tone::Dim);
+        let column = |c: usize| names + counts + 2 + CELL * c as u16;
+        let marks = canvas.glyphs.marks();
+        for (c, class) in self.classes.iter().take(shown).enumerate() {
+            let name = text::fit(class, CELL as usize - 1, marks);
+            canvas.put_right(column(c) + CELL, 0, &name, Tone::Dim);
+        }
+        for (r, row) in self.counts.iter().enumerate() {
+            let y = r as u16 + 1;
+            if y >= canvas.height() {
+                return;
+            }
+            let Some(class) = self.classes.get(r) else {
+                return;
+            };
+            let all: u64 = row.iter().sum();
+            canvas.put_in(1, y, names, class, Tone::Plain);
+            canvas.put_right(names + counts + 1, y, &count(all), Tone::Dim);
+            for (c, &n) in row.iter().take(shown).enumerate() {
+                let share = percent(n, all);
+                let before = self.before.and_then(|b| {
+                    let row = b.get(r)?;
+                    percent(*row.get(c)?, row.iter().sum())
+                });
+                let cell = match (self.before.is_some(), share, before) {
+                    (false, Some(share), _) if n > 0 => format!("{share:.1}"),
+                    (true, Some(share), Some(before)) if (share - before).abs() >= 0.05 => {
+                        format!("{:+.1}", share - before)
+                    }
+                    _ => ".".to_owned(),
+                };
+                let tone = if r == c { Tone::Title } else { Tone::Plain };
+                canvas.put_right(column(c) + CELL, y, &cell, tone);
+            }
+        }
+    }
+}
+
+fn percent(n: u64, of: u64) -> Option<f64> {
+    (of > 0).then(|| n as f64 / of as f64 * 100.0)
+}
