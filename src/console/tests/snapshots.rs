@@ -108,7 +108,7 @@ fn home_before_the_first_run() {
 
 #[test]
 fn train() {
-    snapshot("train_running", with_keys(training, "2"));
+    snapshot("train_running", with_keys(training, "4"));
     snapshot("train_finished", with_keys(waiting, "4 tab"));
     snapshot("train_without_run", |size| {
         let mut model = empty(size);
@@ -120,8 +120,8 @@ fn train() {
 
 #[test]
 fn approve() {
-    snapshot("approve_waiting", with_keys(waiting, "3"));
-    snapshot("approve_nothing", with_keys(training, "3"));
+    snapshot("approve_waiting", with_keys(waiting, "6"));
+    snapshot("approve_nothing", with_keys(training, "6"));
     snapshot("approve_receipt", |size| {
         let mut model = waiting(size);
         press(&mut model, "6");
@@ -206,7 +206,7 @@ fn without_colour_and_in_ascii() {
             "home",
             Box::new(training) as Box<dyn Fn((u16, u16)) -> Model>,
         ),
-        ("train", Box::new(with_keys(training, "2"))),
+        ("train", Box::new(with_keys(training, "4"))),
         ("decision", Box::new(with_keys(waiting, "6 enter"))),
     ] {
         let mut model = build((80, 24));
