@@ -102,6 +102,8 @@ impl Work {
             &config.tracking,
             Errand::Short,
         );
+    }
+
     fn compare(&self, pair: Pair) -> Result<Done, CommandError> {
         // Without a configuration there may still be runs to compare.
         let resamples = self.config().unwrap_or_default().gate.resamples;
