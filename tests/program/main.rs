@@ -15,6 +15,7 @@ mod import;
 mod layers;
 mod mlflow_client;
 mod mlflow_sync;
+mod mongodb;
 mod portable;
 mod retrain;
 mod s3;
@@ -23,5 +24,6 @@ mod s3;
     reason = "the harness offers what a test of a backend may need, used today or not"
 )]
 mod services;
+mod slow_link;
 mod survival;
 mod watching;
