@@ -292,6 +292,67 @@ db.flows.update_one({'_id': 13}, {'$unset': {'src': 1}})
 }
 
 #[test]
+fn filter_fields_time_and_a_test_collection_narrow_what_is_read() {
+    needs_servers!();
+    let from = FromCollection::new(
+        &services::mongodb().uri,
+        "filter = '{\"service\": {\"$ne\": \"ssh\"}}'\nfields = [\"src.bytes\", \"service\", \"attack\"]\n\
+         time_field = \"seen\"\ntest_collection = \"later\"\nuntil = \"2026-01-01T05:00:00Z\"",
+    );
+    // Ids of three types, which the server does not compare with each other.
+    from.fill(
+        r#"
+def row(i):
+    attack = int(i % 3 == 0)
+    return {'_id': [i, str(i), bson.ObjectId()][i % 3 if i % 2 else 0], 'src': {'bytes': i % 37 + 40 * attack, 'port': i},
+            'service': ['http', 'dns', 'ssh'][i % 5 % 3], 'attack': attack,
+            'seen': datetime.datetime(2026, 1, 1) + datetime.timedelta(minutes=i)}
+for i in range(600):
+    db.flows.insert_one(row(i))
+    db.later.insert_one(row(i))
+db.flows.update_many({'_id': {'$lt': 10}}, {'$unset': {'seen': 1}})
+"#,
+    );
+    let expected = from.python("q = {'service': {'$ne': 'ssh'}}\nt = {'$lte': datetime.datetime(2026, 1, 1, 5)}\n\
+        print(db.flows.count_documents(q | {'seen': t}), db.later.count_documents(q | {'seen': t}),\n\
+        db.flows.count_documents(q | {'seen': None}))").output().unwrap();
+    assert!(expected.status.success(), "{}", text(&expected));
+    let counts: Vec<u64> = String::from_utf8_lossy(&expected.stdout)
+        .split_whitespace()
+        .map(|n| n.parse().unwrap())
+        .collect();
+    let run = from.retrain();
+    let artifact = from.json(&run, "data_ingestion/artifact.json");
+    assert_eq!(artifact["train_rows"], counts[0]);
+    assert_eq!(artifact["test_rows"], counts[1]);
+    let columns: Vec<&str> = artifact["column_digests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c[0].as_str().unwrap())
+        .collect();
+    assert_eq!(columns, ["src.bytes", "service", "attack"]);
+    let report = from.json(&run, "data_ingestion/report.json");
+    assert_eq!(report["files"][0]["snapshot"]["without_bound"], counts[2]);
+    assert!(counts.iter().all(|n| *n > 0), "{counts:?}");
+    // By `_id` all types are read, up to the greatest.
+    from.configure("");
+    let run = from.retrain();
+    assert_eq!(from.json(&run, "data_ingestion/artifact.json")["rows"], 600);
+    from.configure("filter = '{\"service\": \"smtp\"}'");
+    let output = from.run(&["retrain"]);
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output));
+    assert!(
+        text(&output).contains("no documents that match the filter"),
+        "{}",
+        text(&output)
+    );
+    from.configure("filter = '{service: 1}'");
+    let output = from.run(&["retrain"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+}
+
+#[test]
 fn the_same_bound_gives_the_same_digest_while_others_insert() {
     needs_servers!();
     let from = FromCollection::new(&services::mongodb().uri, "");
