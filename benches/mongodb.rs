@@ -150,7 +150,7 @@ fn compare(rows: u64, repeats: u64, raw_only: bool) -> Result<()> {
         command
             .env("PYTHONPATH", python["path"].as_str().unwrap_or_default())
             .env("MONGODB_URI", &uri)
-            .args([script, way, DATABASE, COLLECTION]);
+            .args(["-W", "ignore", script, way, DATABASE, COLLECTION]);
         one(&mut command).map(Some)
     };
     println!("{rows} documents of 42 fields, best of {repeats}");

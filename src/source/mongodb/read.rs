@@ -32,6 +32,8 @@ use crate::source::typed::{Part, Typed};
 
 /// Rows from which a part is closed.
 const PART_ROWS: u64 = 100_000;
+/// Rows of a batch, by which a part may be longer.
+const BATCH_ROWS: u64 = 20_000;
 /// While reading takes long, what was read is made durable so often. Less is not worth the
 /// writing: reading it again takes no longer.
 const KEEP_EVERY: Duration = Duration::from_secs(2);
@@ -307,6 +309,8 @@ struct Collector<'s> {
     query: &'s Query,
     schema: &'s Schema,
     require_label: bool,
+    /// Documents there should be.
+    expected: u64,
     typed: Typed<'s>,
     parts: Vec<Part>,
     /// The place after each part that is not yet on its way to disk.
@@ -322,22 +326,24 @@ struct Keep {
 }
 
 impl<'s> Collector<'s> {
-    fn fresh(query: &Query, schema: &'s Schema, require_label: bool, first: u64) -> Typed<'s> {
-        Typed::new(query.shown().into(), schema, require_label)
-            .of_documents(first, PART_ROWS as usize + 20_000)
+    /// Makes room for the rows of the next part.
+    fn begin_part(&mut self, first: u64) -> Typed<'s> {
+        let left = self.expected.saturating_sub(first);
+        let typed = Typed::new(self.query.shown().into(), self.schema, self.require_label)
+            .of_documents(first, left.min(PART_ROWS + BATCH_ROWS) as usize);
+        self.part_begins = first;
+        std::mem::replace(&mut self.typed, typed)
     }
 
     fn close_part(&mut self, position: &Position, fields: &Fields) -> Result<(), SourceError> {
-        let mut next = Self::fresh(self.query, self.schema, self.require_label, position.rows);
-        next.columns(fields.names(), false)?;
-        self.parts
-            .push(std::mem::replace(&mut self.typed, next).into_part()?);
+        let full = self.begin_part(position.rows);
+        self.typed.columns(fields.names(), false)?;
+        self.parts.push(full.into_part()?);
         self.unwritten.push(Place {
             rows: position.rows,
             after: position.after.as_ref().map(bound_text),
             names: fields.names().to_vec(),
         });
-        self.part_begins = position.rows;
         Ok(())
     }
 }
@@ -386,7 +392,8 @@ fn read_typed(
         query,
         schema,
         require_label,
-        typed: Collector::fresh(query, schema, require_label, 0),
+        expected: snapshot.documents,
+        typed: Typed::new(query.shown().into(), schema, require_label),
         parts: Vec::new(),
         unwritten: Vec::new(),
         part_begins: 0,
@@ -403,9 +410,8 @@ fn read_typed(
     }
     position.rows = place.rows;
     position.after = place.after.as_deref().map(parse_bound);
-    collector.part_begins = place.rows;
+    collector.begin_part(place.rows);
     let mut fields = Fields::new(Some(schema), query.arrays, query.with_id, place.names);
-    collector.typed = Collector::fresh(query, schema, require_label, place.rows);
     if !fields.names().is_empty() {
         collector.typed.columns(fields.names(), false)?;
     }
@@ -455,7 +461,7 @@ fn key_of(query: &Query, snapshot: &Snapshot, schema: &Schema, require_label: bo
     }))
 }
 
-/// Puts the parts together, column after column, so that never more than one column stands twice.
+/// Puts the parts together, column after column, without copying them.
 fn joined(
     query: &Query,
     schema: &Schema,
@@ -529,8 +535,9 @@ fn joined_column(name: &str, number: bool, frames: &mut [Frame]) -> Result<Colum
             }
         }
     }
-    let series = whole.unwrap_or_default();
-    Ok(series.rechunk().into())
+    // Left in pieces: in one piece every column would stand twice for a while, and the pieces
+    // freed behind it are too scattered to be given back.
+    Ok(whole.unwrap_or_default().into())
 }
 
 fn detected(names: &[String], columns: HeaderReport) -> Detected {
