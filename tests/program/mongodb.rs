@@ -210,7 +210,7 @@ fn messy_documents_are_coerced_counted_or_set_aside_by_their_id() {
     let from = FromCollection::new(&services::mongodb().uri, "");
     from.fill(
         r#"
-for i in range(600):
+for i in range(1000):
     attack = int(i % 3 == 0)
     db.flows.insert_one({'_id': i, 'src': {'bytes': i % 37 + 40 * attack, 'port': 80 + i % 5},
                          'service': ['http', 'dns', 'ssh'][i % 3 if i % 7 else 0], 'attack': attack,
@@ -236,7 +236,7 @@ db.flows.update_one({'_id': 13}, {'$unset': {'src': 1}})
     let artifact = from.json(&run, "data_ingestion/artifact.json");
     assert_eq!(
         (&artifact["rows"], &artifact["quarantined"]),
-        (&600.into(), &4.into())
+        (&1000.into(), &4.into())
     );
     let quarantine = fs::read_to_string(
         from.project
@@ -288,7 +288,7 @@ db.flows.update_one({'_id': 13}, {'$unset': {'src': 1}})
     has("src.bytes", "infinity", 1, "4");
     has("src.bytes", "truth_value", 1, "6");
     has("service", "number_text", 1, "8");
-    has("seen", "date", 596, "0");
+    has("seen", "date", 996, "0");
 }
 
 #[test]
