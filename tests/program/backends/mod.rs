@@ -4,4 +4,6 @@
 mod chaos;
 mod published;
 mod registry;
+mod secrets;
 mod site;
+mod tables;

@@ -130,8 +130,21 @@ pub fn connected(servers: &Backends, training: &str) -> (Site, Names) {
         "flows",
     ]);
     assert!(imported.status.success(), "{}", text(&imported));
-    site.write_config(&names);
-    site.configure(training);
+    site.ok(&[
+        "init",
+        "--mongodb",
+        &format!("{}.flows", names.database),
+        "--label",
+        "attack",
+        "--s3",
+        &names.bucket,
+        "--experiment",
+        &names.experiment,
+    ]);
+    site.configure(&format!(
+        "[tracking]\nmodel = \"{}\"\n{training}",
+        names.model
+    ));
     (site, names)
 }
 

@@ -97,11 +97,14 @@ impl Site {
 
     /// The same with variables for this command alone.
     pub fn run_with(&self, args: &[&str], env: &[(&str, &str)]) -> Output {
+        let begun = std::time::Instant::now();
         let output = self
             .netsec(args)
             .envs(env.iter().copied())
             .output()
             .unwrap();
+        // Shown when a test fails: a command that waited says where the time went.
+        println!("{:.1} s: {args:?}", begun.elapsed().as_secs_f64());
         let mut said = self.said.lock().unwrap();
         said.extend_from_slice(&output.stdout);
         said.extend_from_slice(&output.stderr);
