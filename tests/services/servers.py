@@ -417,6 +417,8 @@ class Dagshub(Mlflow):
             "[mlflow]\ndefault_permission = READ\n"
             f"database_uri = sqlite:///{self.home}/users.db\nadmin_username = {self.user}\n"
             "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+            # Else every request costs a password hash.
+            "auth_cache_ttl_seconds = 3600\n"
         )
 
     def arguments(self) -> list[str]:

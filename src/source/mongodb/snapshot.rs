@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::query::{Query, all_of, beyond, bound_text, parse_bound, type_group, types_like, up_to};
 use super::retry::Patience;
-use super::{MongoError, MongoServer};
+use super::{MongoError, MongoServer, Problem};
 use crate::learners::FitControl;
 use crate::source::error::SourceError;
 
@@ -104,6 +104,9 @@ async fn look(server: &MongoServer, query: &Query) -> Result<Snapshot, SourceErr
     let session = server.client().start_session().snapshot(true).await;
     if let Ok(mut session) = session {
         match seen(server, query, Some(&mut session)).await {
+            // A second try with a wrong password would find no server at all: the driver avoids
+            // one that refused it.
+            Err(SourceError::Mongo(e)) if e.problem == Problem::Credentials => return Err(e.into()),
             Err(SourceError::Mongo(e)) if !e.is_transient() && !e.is_denied() => {
                 // A single server, or an old one, has no moments.
                 tracing::debug!(error = %e, "no snapshot reads");
