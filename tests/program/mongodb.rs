@@ -212,7 +212,8 @@ fn messy_documents_are_coerced_counted_or_set_aside_by_their_id() {
         r#"
 for i in range(1000):
     attack = int(i % 3 == 0)
-    db.flows.insert_one({'_id': i, 'src': {'bytes': i % 37 + 40 * attack, 'port': 80 + i % 5},
+    # More different values than a category has: the column is one of numbers, with strays.
+    db.flows.insert_one({'_id': i, 'src': {'bytes': i % 337 + 400 * attack, 'port': 80 + i % 5},
                          'service': ['http', 'dns', 'ssh'][i % 3 if i % 7 else 0], 'attack': attack,
                          'seen': datetime.datetime(2026, 1, 1) + datetime.timedelta(minutes=i)})
 def change(i, **fields):
