@@ -118,13 +118,12 @@ impl Fields {
         let own = folded(&name);
         let below = format!("{own}.");
         // A schema that knows a column under this name and none below it means a plain value.
-        let inside = if self.known.iter().any(|k| *k == own)
-            && !self.known.iter().any(|k| k.starts_with(&below))
-        {
-            Inside::Refuse
-        } else {
-            Inside::Flatten
-        };
+        let inside =
+            if self.known.contains(&own) && !self.known.iter().any(|k| k.starts_with(&below)) {
+                Inside::Refuse
+            } else {
+                Inside::Flatten
+            };
         let field = Field {
             key: key.into(),
             as_text: consumer.wants_text(&name),
@@ -237,7 +236,7 @@ impl<'f, 'b> Walker<'f, 'b> {
         }
         let mut cells = self.cells.clone();
         for word in &self.worded {
-            let text = self.words[word.from..word.to].as_bytes();
+            let text = &self.words.as_bytes()[word.from..word.to];
             cells[word.column] = Cell::Made(word.kind, text);
         }
         consumer.named_row(line, &cells, &name)
