@@ -1,0 +1,194 @@
+//! One arm for each command of the table.
+
+use super::{Update, at_work};
+use crate::console::clipboard;
+use crate::console::commands::{self, Command, Risk, Screen};
+use crate::console::comparison::Pane;
+use crate::console::dialogs::{Confirm, Decision, Dialog, Find, Help, Notice, Palette, Purpose};
+use crate::console::effect::Effect;
+use crate::console::jobs::Job;
+use crate::console::log_lines::LogFilter;
+use crate::console::model::Availability;
+use crate::console::replay::Replay;
+use crate::console::theme::Tone;
+use crate::events::ControlCommand;
+use crate::runs::RunId;
+
+impl Update<'_> {
+    /// Runs a command of the table.
+    pub(super) fn command(&mut self, command: Command) {
+        if let Availability::Disabled(why) = self.model.availability(command) {
+            let spec = commands::of(command);
+            // Cursor keys and Esc at the end of their way are not worth a sentence.
+            if spec.risk != Risk::None || spec.footer > 0 && command != Command::Back {
+                self.say(Tone::Warn, format!("{}: not now, {why}.", spec.title));
+            }
+            return;
+        }
+        self.model.dirty = true;
+        match command {
+            Command::Quit => self.model.quit = true,
+            Command::Help => {
+                let help = Help::new(self.model.screen);
+                self.model.dialogs.push(Dialog::Help(help));
+            }
+            Command::Palette => {
+                let palette = Palette::new(self.model.screen);
+                self.model.dialogs.push(Dialog::Palette(palette));
+            }
+            Command::Copy => self.copy(),
+            Command::LastError => {
+                if let Some(error) = &self.model.last_error {
+                    let notice = Notice::error("The last error", error);
+                    self.model.dialogs.push(Dialog::Notice(notice));
+                }
+            }
+            Command::Redraw => {
+                self.effects.push(Effect::Repaint);
+                self.read_all();
+            }
+            Command::Suspend => self.effects.push(Effect::Suspend),
+            Command::CycleGlyphs => {
+                let next = self.model.capabilities.glyphs.next();
+                self.model.capabilities.glyphs = next;
+                self.say(Tone::Plain, format!("Glyphs: {}.", next.name()));
+            }
+            Command::Back | Command::GoHome => self.model.screen = Screen::Home,
+            Command::GoTraining => self.model.screen = Screen::Training,
+            Command::GoComparison => {
+                self.model.screen = Screen::Comparison;
+                match self.model.run_table.marks.len() {
+                    2 => self.compare_marked(),
+                    _ => self.compare_champion(),
+                }
+            }
+            Command::CompareChampion => self.compare_champion(),
+            Command::CompareMarked => self.compare_marked(),
+            Command::NextPane => self.next_pane(1),
+            Command::PreviousPane => self.next_pane(Pane::ALL.len() - 1),
+            Command::GoApproval => self.model.screen = Screen::Approval,
+            Command::GoRuns => {
+                self.keep_run();
+                self.model.screen = Screen::Runs;
+            }
+            Command::GoLogs => self.model.screen = Screen::Logs,
+            Command::OpenRun => {
+                self.select_run();
+                self.model.screen = Screen::Training;
+            }
+            Command::SortRuns => {
+                self.model.run_table.order = self.model.run_table.order.next();
+                self.keep_run();
+            }
+            Command::FilterRuns => {
+                let find = Find::new(Screen::Runs, &self.model.run_table.filter);
+                self.model.dialogs.push(Dialog::Find(find));
+            }
+            Command::MarkRun => {
+                if let Some(run) = self.chosen_run() {
+                    self.model.run_table.mark(&run);
+                }
+            }
+            Command::LogLevel => self.filter_log(|filter| filter.level = filter.level.next()),
+            Command::LogStage => self.filter_log(LogFilter::next_stage),
+            Command::FindLog => {
+                let find = Find::new(Screen::Logs, &self.model.logs.filter.find);
+                self.model.dialogs.push(Dialog::Find(find));
+            }
+            Command::Replay => self.replay(|replay, events| match replay {
+                Some(_) => None,
+                None => Some(Replay::start(events)),
+            }),
+            Command::ReplayBack => self.scrub(|r, events| r.step(events, false)),
+            Command::ReplayForward => self.scrub(|r, events| r.step(events, true)),
+            Command::ReplayStageBack => self.scrub(|r, events| r.stage(events, false)),
+            Command::ReplayStageForward => self.scrub(|r, events| r.stage(events, true)),
+            Command::Up => self.step(-1),
+            Command::Down => self.step(1),
+            Command::PageUp => self.step(-10),
+            Command::PageDown => self.step(10),
+            Command::Start => self.step(isize::MIN / 2),
+            Command::End => self.step(isize::MAX / 2),
+            Command::Open => self.open_row(),
+            Command::NewRun => self.ask(Purpose::NewRun),
+            Command::StopAfterRound => {
+                if let Some(run) = self.open_id() {
+                    let job = Job::Control(run, ControlCommand::StopAfterRound);
+                    self.say(Tone::Busy, at_work(&job));
+                    self.submit(job);
+                }
+            }
+            Command::CancelRun => {
+                if let Some(run) = self.open_id() {
+                    self.ask(Purpose::Cancel(run));
+                }
+            }
+            Command::ResumeRun => {
+                if let Some(run) = self.open_id() {
+                    self.ask(Purpose::Resume(run));
+                }
+            }
+            Command::NextLearner => self.next_learner(1),
+            Command::PreviousLearner => self.next_learner(-1),
+            Command::FollowLearner => {
+                self.model.picked_learner = None;
+                self.say(Tone::Plain, "The plots follow the learner at work.");
+            }
+            Command::NextMetric => self.model.metric = self.model.metric.wrapping_add(1) % 1024,
+            Command::Decide | Command::Approve | Command::Reject => {
+                if let Some(plan) = self.model.plan().cloned() {
+                    self.model
+                        .dialogs
+                        .push(Dialog::Decision(Box::new(Decision::new(plan))));
+                }
+            }
+            Command::DialogNext
+            | Command::DialogPrevious
+            | Command::DialogDown
+            | Command::DialogUp
+            | Command::DialogPageDown
+            | Command::DialogPageUp
+            | Command::DialogActivate
+            | Command::DialogClose => self.dialog_command(command),
+        }
+    }
+
+    /// Sends the shell command of the palette's choice, or of what the screen shows.
+    pub(super) fn copy(&mut self) {
+        let chosen = match self.model.dialogs.last() {
+            Some(Dialog::Palette(palette)) => palette.chosen().map(|spec| spec.command),
+            _ => Some(match self.model.screen {
+                Screen::Home => Command::Open,
+                Screen::Training => Command::GoTraining,
+                Screen::Comparison => Command::GoComparison,
+                Screen::Approval => Command::GoApproval,
+                Screen::Runs => Command::OpenRun,
+                Screen::Logs => Command::GoLogs,
+            }),
+        };
+        let Some(text) = chosen.and_then(|command| self.model.shell(command)) else {
+            self.say(Tone::Warn, "This command has no shell command.");
+            return;
+        };
+        match clipboard::sequence(&text, self.model.capabilities.tmux) {
+            Some(bytes) => {
+                self.effects.push(Effect::Send(bytes));
+                self.say(
+                    Tone::Good,
+                    format!("Sent to your terminal's clipboard: {text}"),
+                );
+            }
+            None => self.say(Tone::Warn, "Too long for the terminal's clipboard."),
+        }
+    }
+
+    pub(super) fn ask(&mut self, purpose: Purpose) {
+        self.model
+            .dialogs
+            .push(Dialog::Confirm(Confirm::new(purpose)));
+    }
+
+    pub(super) fn open_id(&self) -> Option<RunId> {
+        self.model.open.as_ref().map(|o| o.id.clone())
+    }
+}

@@ -1,0 +1,145 @@
+//! How the model changes: same model, message and time, same result. No I/O in here.
+
+mod cursors;
+mod dispatch;
+mod keys;
+mod open_run;
+mod results;
+mod views;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::dialogs::{Dialog, Notice};
+use super::effect::Effect;
+use super::jobs::Job;
+use super::message::Message;
+use super::model::{Model, Said};
+use super::theme::Tone;
+use crate::error::ErrorReport;
+use crate::events::ControlCommand;
+
+/// Between two senders that this console starts.
+const BETWEEN_SENDERS: TimeDelta = TimeDelta::seconds(60);
+/// The same after a failure.
+const AFTER_FAILURE: TimeDelta = TimeDelta::minutes(5);
+
+/// Takes a message in and returns what is to be done outside.
+pub fn update(model: &mut Model, message: Message, now: DateTime<Utc>) -> Vec<Effect> {
+    let mut update = Update {
+        model,
+        now,
+        effects: Vec::new(),
+    };
+    update.message(message);
+    update.effects
+}
+
+/// What a console does first.
+pub fn begin(model: &mut Model, now: DateTime<Utc>) -> Vec<Effect> {
+    let mut update = Update {
+        model,
+        now,
+        effects: Vec::new(),
+    };
+    update.read_all();
+    update.effects
+}
+
+struct Update<'m> {
+    model: &'m mut Model,
+    now: DateTime<Utc>,
+    effects: Vec<Effect>,
+}
+
+impl Update<'_> {
+    fn message(&mut self, message: Message) {
+        match message {
+            Message::Key(key) => self.key(key),
+            Message::Paste(text) => self.paste(&text),
+            Message::Resize(w, h) => {
+                self.model.size = (w, h);
+                self.model.dirty = true;
+            }
+            Message::RunEvents {
+                generation,
+                lines,
+                alive,
+                created_at,
+            } => self.run_events(generation, &lines, alive, created_at),
+            Message::FollowFailed { generation, error } => {
+                if self
+                    .model
+                    .open
+                    .as_ref()
+                    .is_some_and(|o| o.generation == generation)
+                {
+                    self.fail("The run cannot be read", error, false);
+                }
+            }
+            Message::WorkspaceChanged => self.read_all(),
+            Message::JobDone {
+                key,
+                generation,
+                result,
+            } => self.job_done(key, generation, result),
+            Message::Continued => {
+                self.effects.push(Effect::Repaint);
+                self.model.dirty = true;
+                self.read_all();
+            }
+        }
+    }
+
+    fn read_all(&mut self) {
+        for job in [Job::Runs, Job::Plans, Job::Health] {
+            self.submit(job);
+        }
+    }
+
+    fn submit(&mut self, job: Job) {
+        let key = job.key();
+        if let Some((generation, job)) = self.model.jobs.submit(job, self.now) {
+            self.effects.push(Effect::Run {
+                key,
+                generation,
+                job,
+            });
+        }
+    }
+
+    fn say(&mut self, tone: Tone, text: impl Into<String>) {
+        self.model.said = Some(Said {
+            at: self.now,
+            tone,
+            text: text.into(),
+        });
+        self.model.dirty = true;
+    }
+
+    /// Reports an error: in the message line, and as a dialog when the person asked for the thing.
+    fn fail(&mut self, title: &str, error: ErrorReport, asked: bool) {
+        self.say(Tone::Bad, format!("{title}: {}", error.message));
+        if asked {
+            self.model
+                .dialogs
+                .push(Dialog::Notice(Notice::error(title, &error)));
+        }
+        self.model.last_error = Some(error);
+    }
+}
+
+/// What is said while a writing job is at work.
+fn at_work(job: &Job) -> String {
+    match job {
+        Job::Start { .. } => "Starting a worker.".to_owned(),
+        Job::Resume(run) => format!("Resuming run {}.", run.short()),
+        Job::Control(run, ControlCommand::StopAfterRound) => {
+            format!("Asking run {} to stop after this round.", run.short())
+        }
+        Job::Control(run, ControlCommand::Cancel) => format!("Asking run {} to end.", run.short()),
+        Job::Approve { .. } => "Approving and pushing.".to_owned(),
+        Job::Reject { .. } => "Rejecting the plan.".to_owned(),
+        Job::Runs | Job::Plans | Job::Health | Job::Compare(_) => "Reading.".to_owned(),
+        Job::Sync => "Sending to the tracking server.".to_owned(),
+    }
+}
