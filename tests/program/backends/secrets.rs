@@ -132,7 +132,7 @@ fn no_secret_is_written_said_or_shown() {
         &mut marks,
         &mongodb.address,
         &dagshub.uri,
-        &mongodb_uri,
+        mongodb_uri,
     );
 
     assert!(marks.words.len() > 8);
