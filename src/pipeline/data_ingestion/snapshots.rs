@@ -109,7 +109,7 @@ mod tests {
     fn snapshot(collection: &str) -> Snapshot {
         serde_json::from_value(serde_json::json!({
             "collection": collection, "field": "_id", "until": "65f0c0ffee00000000000001",
-            "documents": 3, "as_of": [7, 1]
+            "documents": 3, "taken_at": "2026-11-22T12:30:04Z", "as_of": [7, 1]
         }))
         .unwrap()
     }

@@ -422,9 +422,7 @@ fn compared(stage: StageName, source: SourceKind) -> &'static str {
     match stage {
         StageName::DataIngestion => match source {
             SourceKind::File => "source file, schema, settings and program",
-            SourceKind::Mongodb => {
-                "bound, count and size of the collection, schema, settings and program"
-            }
+            SourceKind::Mongodb => "snapshot of the collection, schema, settings and program",
         },
         StageName::DataValidation | StageName::ModelEvaluation => {
             "input files, champion, schema, settings and program"

@@ -5,6 +5,7 @@
 //! documents again as long as nobody changes or deletes them. Where the server can, all reading is
 //! done as of one moment (read concern `snapshot`), so that changes in between do not show either.
 
+use chrono::{DateTime, Utc};
 use mongodb::bson::{Bson, Document, Timestamp, doc};
 use mongodb::{ClientSession, Collection};
 use serde::{Deserialize, Serialize};
@@ -30,10 +31,8 @@ pub struct Snapshot {
     /// Documents left out because they have no value of the bound's type in `field`.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub without_bound: u64,
-    /// Bytes of the whole collection when the bound was taken; a change of documents mostly shows
-    /// in it. Not asked for when the bound is given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stored_bytes: Option<u64>,
+    /// When it was settled.
+    pub taken_at: DateTime<Utc>,
     /// Whether `_id` holds values of types that are not compared with each other.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mixed_ids: bool,
@@ -65,13 +64,11 @@ impl Snapshot {
         }
     }
 
-    /// What the result of reading depends on. The moment is not part of it: the same documents
-    /// may be read as of two moments.
+    /// What the result of reading depends on: everything here, the time among it. Two snapshots
+    /// with the same bound and count need not hold the same values, for a document can be changed
+    /// in place; no server says cheaply that none was.
     pub fn fingerprint(&self) -> String {
-        crate::hash::sha256_json(&Self {
-            as_of: None,
-            ..self.clone()
-        })
+        crate::hash::sha256_json(self)
     }
 
     /// The condition for what is left to read after the document with `_id` = `after`.
@@ -200,10 +197,10 @@ async fn seen(
     };
     let mixed_ids = type_group(first) != type_group(&last_id);
     let up_to_bound = up_to(&field, &bound, mixed_ids && field == "_id");
-    let stats = stored(&collection).await;
+    let stored = stored(&collection).await;
     let counted = !filter.is_empty() || query.until.is_some() || query.time_field.is_some();
-    let documents = match stats {
-        Some((documents, _)) if !counted => documents,
+    let documents = match stored {
+        Some(documents) if !counted => documents,
         _ => {
             let condition = all_of(vec![filter.clone(), up_to_bound]);
             let count = collection.count_documents(condition);
@@ -235,30 +232,26 @@ async fn seen(
         until: bound_text(&bound),
         documents,
         without_bound,
-        stored_bytes: stats
-            .map(|(_, bytes)| bytes)
-            .filter(|_| query.until.is_none()),
+        taken_at: Utc::now(),
         mixed_ids,
         as_of: None,
     })
 }
 
-/// Documents and bytes of a collection from its own books; `None` for a view, or when the user
-/// may not ask.
-async fn stored(collection: &Collection<Document>) -> Option<(u64, u64)> {
+/// Documents of a collection from its own books; `None` for a view, or when the user may not ask.
+async fn stored(collection: &Collection<Document>) -> Option<u64> {
     let mut cursor = collection
         .aggregate([doc! { "$collStats": { "storageStats": {} } }])
         .await
         .ok()?;
-    let (mut documents, mut bytes) = (0, 0);
+    let mut documents = 0;
     // One reply of every shard.
     while cursor.advance().await.ok()? {
         let stats: Document = cursor.deserialize_current().ok()?;
         let stats = stats.get_document("storageStats").ok()?;
         documents += whole(stats.get("count")?)?;
-        bytes += whole(stats.get("size")?)?;
     }
-    Some((documents, bytes))
+    Some(documents)
 }
 
 fn whole(value: &Bson) -> Option<u64> {
@@ -294,7 +287,7 @@ mod tests {
             until: "9".into(),
             documents: 9,
             without_bound: 0,
-            stored_bytes: None,
+            taken_at: DateTime::default(),
             mixed_ids: false,
             as_of: Some((7, 1)),
         };
@@ -304,16 +297,13 @@ mod tests {
                 { "proto": "tcp" }, { "_id": { "$lte": 9 } }, { "_id": { "$gt": 3 } }
             ] }
         );
+        assert_eq!(snapshot.fingerprint(), snapshot.clone().fingerprint());
+        // A document may have been changed in place since.
         let later = Snapshot {
-            as_of: None,
+            taken_at: Utc::now(),
             ..snapshot.clone()
         };
-        assert_eq!(snapshot.fingerprint(), later.fingerprint());
-        let grown = Snapshot {
-            documents: 10,
-            ..later
-        };
-        assert_ne!(snapshot.fingerprint(), grown.fingerprint());
+        assert_ne!(snapshot.fingerprint(), later.fingerprint());
     }
 
     #[test]
