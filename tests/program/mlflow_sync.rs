@@ -341,7 +341,8 @@ fn without_a_server_it_says_so() {
 fn dagshubs_older_servers_get_what_they_can_hold() {
     needs_servers!();
     let dagshub = services::dagshub();
-    let direct = dagshub.env_for(&dagshub.direct_uri);
+    let mut direct = dagshub.env_for(&dagshub.direct_uri);
+    direct.push(("NETSEC_DUMP", "light".to_owned()));
     for (uri, level) in [
         (&dagshub.uri, "full"),
         (&dagshub.registry_uri, "registry"),

@@ -5,7 +5,7 @@ use crossterm::event::{KeyEventKind, KeyEventState};
 use crate::console::commands::{Command, Screen};
 use crate::console::dialogs::Dialog;
 use crate::console::effect::Effect;
-use crate::console::jobs::{Done, Job};
+use crate::console::jobs::{Done, Job, JobKey};
 use crate::console::message::Message;
 use crate::console::model::{Availability, Need};
 use crate::console::testing::*;
@@ -392,4 +392,65 @@ fn two_marked_runs_are_compared_and_a_late_answer_is_dropped() {
     assert_ne!(asked, pair());
     job_done(&mut model, Done::Compared(pair(), Box::new(compared())));
     assert_eq!(model.compare.document, None, "another pair was asked for");
+}
+
+fn tracked(pending: u64) -> Done {
+    let mut health = health();
+    health.tracking.server = Some("http://127.0.0.1:5000".into());
+    health.tracking.automatic = true;
+    health.tracking.pending = pending;
+    Done::Health(health)
+}
+
+fn health_arrives(model: &mut crate::console::model::Model, done: Done, later: i64) -> bool {
+    let now = start() + chrono::TimeDelta::seconds(later);
+    let generation = model.jobs.submit(Job::Health, now).map_or(0, |(g, _)| g);
+    let message = Message::JobDone {
+        key: JobKey::Health,
+        generation,
+        result: Ok(done),
+    };
+    let effects = update(model, message, now);
+    let started = jobs(&effects).contains(&&Job::Sync);
+    if started {
+        let generation = model.jobs.running(JobKey::Sync).unwrap();
+        let message = Message::JobDone {
+            key: JobKey::Sync,
+            generation,
+            result: Ok(Done::SyncStarted),
+        };
+        update(model, message, now);
+    }
+    started
+}
+
+#[test]
+fn what_waits_for_the_tracking_server_is_sent_now_and_then() {
+    let mut model = waiting((120, 36));
+    assert!(!health_arrives(&mut model, tracked(0), 0), "nothing waits");
+    assert!(health_arrives(&mut model, tracked(7), 1));
+    assert!(!health_arrives(&mut model, tracked(7), 30), "just now");
+    assert!(health_arrives(&mut model, tracked(7), 70));
+    model.session.view_only = Some("only looking".into());
+    assert!(!health_arrives(&mut model, tracked(7), 200));
+    model.session.view_only = None;
+    for change in [
+        |h: &mut crate::tracking::status::Status| h.sending = true,
+        |h: &mut crate::tracking::status::Status| h.automatic = false,
+        |h: &mut crate::tracking::status::Status| h.server = None,
+        |h: &mut crate::tracking::status::Status| h.last_error = Some("refused".into()),
+    ] {
+        let Done::Health(mut health) = tracked(7) else {
+            unreachable!("made so")
+        };
+        change(&mut health.tracking);
+        let done = Done::Health(health);
+        assert!(!health_arrives(&mut model, done, 210));
+    }
+}
+
+#[test]
+fn beside_a_run_at_work_its_own_sender_sends() {
+    let mut model = training((120, 36));
+    assert!(!health_arrives(&mut model, tracked(7), 1));
 }

@@ -9,6 +9,7 @@ use crate::console::model::{ChampionLine, Health, Model};
 use crate::console::testing::*;
 use crate::console::theme::Colours;
 use crate::error::CommandError;
+use crate::tracking::mlflow::Capability;
 
 const SIZES: [(u16, u16); 3] = [(120, 36), (80, 24), (60, 15)];
 
@@ -102,6 +103,22 @@ fn home_before_the_first_run() {
         let mut model = empty(size);
         model.session.has_config = false;
         job_done(&mut model, Done::Runs(vec![]));
+        model
+    });
+}
+
+#[test]
+fn home_with_a_tracking_server() {
+    snapshot("home_tracking", |size| {
+        let mut model = waiting(size);
+        let mut health = health();
+        health.tracking.server = Some("http://127.0.0.1:5000".into());
+        health.tracking.capability = Some(Capability::Registry);
+        health.tracking.pending = 412;
+        health.tracking.oldest = Some(start());
+        health.tracking.dead_letters = 2;
+        health.tracking.last_error = Some("the server cannot be reached".into());
+        job_done(&mut model, Done::Health(health));
         model
     });
 }
