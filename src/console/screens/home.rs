@@ -397,13 +397,16 @@ fn health_lines(model: &Model) -> Vec<(&'static str, String, &'static str, Tone)
     lines
 }
 
-/// How sending to the tracking server stands; nothing where no server is named.
-fn tracking(model: &Model) -> Option<(&'static str, String, &'static str, Tone)> {
+/// How sending to the tracking server stands, and what is the matter with it; nothing where no
+/// server is named.
+fn tracking(model: &Model) -> Vec<(&'static str, String, &'static str, Tone)> {
     let status = &model.health.tracking;
     if let Some(problem) = &status.problem {
-        return Some(("Tracking", problem.clone(), "FAILED", Tone::Bad));
+        return vec![("Tracking", problem.clone(), "FAILED", Tone::Bad)];
     }
-    status.server.as_ref()?;
+    if status.server.is_none() {
+        return Vec::new();
+    }
     let level = match status.capability {
         None => "not reached yet".to_owned(),
         Some(level) => serde_json::to_value(level)
@@ -413,28 +416,30 @@ fn tracking(model: &Model) -> Option<(&'static str, String, &'static str, Tone)>
     };
     let waits = match (status.pending, status.oldest) {
         (0, _) => "all sent".to_owned(),
-        (n, None) => format!("{} facts wait", count(n)),
-        (n, Some(since)) => format!("{} facts wait since {}", count(n), model.day(since)),
+        (n, None) => format!("{} wait", count(n)),
+        (n, Some(since)) => format!("{} wait since {}", count(n), model.day(since)),
     };
-    let mut text = format!("{level}, {waits}");
-    if status.dead_letters > 0 {
-        text.push_str(&format!(", {} refused", count(status.dead_letters)));
-    }
     let trouble = status.last_error.as_ref().filter(|_| status.pending > 0);
-    if let Some(said) = trouble.or(status.warnings.first()) {
-        text.push_str(&format!("; {said}"));
+    let refused = status.dead_letters > 0;
+    let (word, tone) = if trouble.is_some() || !status.warnings.is_empty() || refused {
+        ("WARN", Tone::Warn)
+    } else if status.sending {
+        ("sending", Tone::Busy)
+    } else if status.pending > 0 {
+        ("waits", Tone::Plain)
+    } else {
+        ("ok", Tone::Good)
+    };
+    let mut lines = vec![("Tracking", format!("{level}, {waits}"), word, tone)];
+    let mut said: Vec<String> = Vec::new();
+    if refused {
+        said.push(format!("{} refused", count(status.dead_letters)));
     }
-    let (word, tone) =
-        if trouble.is_some() || !status.warnings.is_empty() || status.dead_letters > 0 {
-            ("WARN", Tone::Warn)
-        } else if status.sending {
-            ("sending", Tone::Busy)
-        } else if status.pending > 0 {
-            ("waits", Tone::Plain)
-        } else {
-            ("ok", Tone::Good)
-        };
-    Some(("Tracking", text, word, tone))
+    said.extend(trouble.or(status.warnings.first()).cloned());
+    if !said.is_empty() {
+        lines.push(("", said.join("; "), "", Tone::Warn));
+    }
+    lines
 }
 
 fn health(model: &Model, canvas: &mut Canvas<'_>) {
@@ -452,7 +457,8 @@ fn health_line(model: &Model, canvas: &mut Canvas<'_>) {
     let mut x = 1;
     // The list above has the last run already.
     let lines = health_lines(model).into_iter();
-    for (name, text, word, tone) in lines.filter(|l| l.0 != "Last run") {
+    // What is the matter is too long for one line with the others.
+    for (name, text, word, tone) in lines.filter(|l| !matches!(l.0, "Last run" | "")) {
         let piece = format!("{name} {text} ");
         x = canvas.put(x, 0, &piece, Tone::Plain);
         x = canvas.put(x, 0, word, tone) + 2;
