@@ -21,6 +21,8 @@ use crate::hash;
 
 /// The largest artifact that is read back for a comparison.
 const LARGEST: u64 = 64 << 20;
+/// How often a step down the ladder has to be found.
+const PROBES: u32 = 3;
 /// Parameters that a logged model takes when it is made.
 const MODEL_PARAMS: usize = 100;
 
@@ -188,15 +190,25 @@ impl Server for MlflowServer {
         if let Some(level) = self.level.get() {
             return Ok(*level);
         }
-        let found = self
-            .again(|| async {
-                let found = self.client.capabilities().await;
-                match found.problem {
-                    Some(problem) => Err(problem),
-                    None => Ok(found.level),
-                }
-            })
-            .await?;
+        let mut found = Capability::Offline;
+        // A server that fails once under load looks like an old one that does not know the call,
+        // and a run that is sent as to an old one has its model in another place: a step down
+        // counts when it is found again.
+        for _ in 0..PROBES {
+            let probed = self
+                .again(|| async {
+                    let found = self.client.capabilities().await;
+                    match found.problem {
+                        Some(problem) => Err(problem),
+                        None => Ok(found.level),
+                    }
+                })
+                .await?;
+            found = found.max(probed);
+            if found == Capability::Full {
+                break;
+            }
+        }
         Ok(*self.level.get_or_init(|| found))
     }
 
