@@ -39,7 +39,7 @@ pub struct CompareDocument {
     pub metrics: Vec<PairedDifference>,
     /// Where they agree.
     pub agreement: Agreement,
-    /// Rows on which they name different classes, the first [`SHOWN_ROWS`] of them.
+    /// Rows on which they name different classes, the first 200 of them.
     pub disagreements: Vec<Disagreement>,
     /// Settings that differ.
     pub parameters: Vec<Setting>,
