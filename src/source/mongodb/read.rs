@@ -215,6 +215,11 @@ fn read_documents(
             limit,
             moment: snapshot.moment().filter(|_| position.one_moment),
             may_sort: query.filter.is_some() || query.time_field.is_some(),
+            documents: if snapshot.mixed_ids {
+                0
+            } else {
+                expected.saturating_sub(position.rows)
+            },
         };
         let mut batches =
             Batches::open(server, request).map_err(|e| SourceError::Internal(e.to_string()))?;
