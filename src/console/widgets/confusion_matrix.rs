@@ -14,22 +14,33 @@ pub struct ConfusionMatrix<'a> {
     pub before: Option<&'a [Vec<u64>]>,
 }
 
-const CELL: u16 = 6;
+/// Columns of a share: `100.0` and a blank, without the blank where room is scarce.
+const CELLS: [u16; 2] = [6, 5];
 
 impl ConfusionMatrix<'_> {
-    /// Draws as many classes as fit; the first are the ones that matter least to leave out.
+    /// Draws every class where there is room, else the first ones.
     pub fn view(&self, canvas: &mut Canvas<'_>) {
         let width = canvas.width();
-        let names = (width / 4).clamp(6, 14);
-        let counts = 8;
-        let fits = (width.saturating_sub(names + counts + 2) / CELL) as usize;
+        let totals = self.counts.iter().map(|row| count(row.iter().sum()).len());
+        let counts = totals.max().unwrap_or(0) as u16 + 1;
+        // Every class comes before long names and wide cells.
+        let classes = self.classes.len().min(1000) as u16;
+        let all = |cell: u16, names: u16| names + counts + 2 + cell * classes <= width;
+        let (cell, names) = CELLS
+            .into_iter()
+            .find_map(|cell| {
+                let names = (6..=14).rev().find(|names| all(cell, *names))?;
+                Some((cell, names))
+            })
+            .unwrap_or((CELLS[1], 6));
+        let fits = (width.saturating_sub(names + counts + 2) / cell) as usize;
         let shown = fits.min(self.classes.len());
         canvas.put_in(1, 0, names + counts, "true \\ predicted", Tone::Dim);
-        let column = |c: usize| names + counts + 2 + CELL * c as u16;
+        let column = |c: usize| names + counts + 2 + cell * c as u16;
         let marks = canvas.glyphs.marks();
         for (c, class) in self.classes.iter().take(shown).enumerate() {
-            let name = text::fit(class, CELL as usize - 1, marks);
-            canvas.put_right(column(c) + CELL, 0, &name, Tone::Dim);
+            let name = text::fit(class, cell as usize - 1, marks);
+            canvas.put_right(column(c) + cell, 0, &name, Tone::Dim);
         }
         for (r, row) in self.counts.iter().enumerate() {
             let y = r as u16 + 1;
@@ -48,7 +59,7 @@ impl ConfusionMatrix<'_> {
                     let row = b.get(r)?;
                     percent(*row.get(c)?, row.iter().sum())
                 });
-                let cell = match (self.before.is_some(), share, before) {
+                let text = match (self.before.is_some(), share, before) {
                     (false, Some(share), _) if n > 0 => format!("{share:.1}"),
                     (true, Some(share), Some(before)) if (share - before).abs() >= 0.05 => {
                         format!("{:+.1}", share - before)
@@ -56,7 +67,7 @@ impl ConfusionMatrix<'_> {
                     _ => ".".to_owned(),
                 };
                 let tone = if r == c { Tone::Title } else { Tone::Plain };
-                canvas.put_right(column(c) + CELL, y, &cell, tone);
+                canvas.put_right(column(c) + cell, y, &text, tone);
             }
         }
     }
