@@ -79,7 +79,7 @@ pub fn write_frame(frame: &Frame, path: &Path) -> Result<(), ParquetFileError> {
     })
 }
 
-/// Writes a frame that is soon read again, as fast as can be: as [`write_frame`] does, but hardly
+/// Writes a frame that is soon read again, as fast as can be: as [`write_frame`] does, but not
 /// packed. Returns the bytes.
 pub fn write_part(frame: &Frame, path: &Path) -> Result<Vec<u8>, ParquetFileError> {
     let mut bytes = Vec::new();
