@@ -6,6 +6,10 @@
 pub enum Screen {
     /// Pipeline, what needs me, runs, health.
     Home,
+    /// Rows: a run's, a file's, a collection's.
+    Data,
+    /// Checks and drift of a run.
+    Validation,
     /// Curves and leaderboard of a run.
     Training,
     /// Two models side by side.
@@ -20,8 +24,10 @@ pub enum Screen {
 
 impl Screen {
     /// Every screen in the order of the tab line.
-    pub const ALL: [Screen; 6] = [
+    pub const ALL: [Screen; 8] = [
         Screen::Home,
+        Screen::Data,
+        Screen::Validation,
         Screen::Training,
         Screen::Comparison,
         Screen::Approval,
@@ -31,15 +37,20 @@ impl Screen {
     /// The name in a tab line without much room.
     pub fn short_title(self) -> &'static str {
         match self {
+            Screen::Validation => "Valid",
             Screen::Comparison => "Comp",
             Screen::Approval => "Appr",
-            Screen::Home | Screen::Training | Screen::Runs | Screen::Logs => self.title(),
+            Screen::Home | Screen::Data | Screen::Training | Screen::Runs | Screen::Logs => {
+                self.title()
+            }
         }
     }
     /// The name in the tab line.
     pub fn title(self) -> &'static str {
         match self {
             Screen::Home => "Home",
+            Screen::Data => "Data",
+            Screen::Validation => "Validate",
             Screen::Training => "Train",
             Screen::Comparison => "Compare",
             Screen::Approval => "Approve",
@@ -121,6 +132,8 @@ pub enum Command {
     CycleGlyphs,
     Back,
     GoHome,
+    GoData,
+    GoValidation,
     GoTraining,
     GoComparison,
     GoApproval,
@@ -317,6 +330,8 @@ pub static COMMANDS: &[CommandSpec] = &[
     spec("move.end", Command::End, Scope::Everywhere, &["G", "end"], "end", "Last row", "Moves the cursor to the last row."),
 
     spec("go.home", Command::GoHome, Scope::Everywhere, &["1"], "home", "Home", "Shows the pipeline, what needs you, the runs and the health of the machinery."),
+    spec("go.data", Command::GoData, Scope::Everywhere, &["2"], "data", "Data", "Shows the rows of the selected run, of a file or of a collection.").shell("netsec data {run}"),
+    spec("go.validation", Command::GoValidation, Scope::Everywhere, &["3"], "validate", "Validate", "Shows the checks and the drift of the selected run.").shell("netsec show {run}"),
     spec("go.training", Command::GoTraining, Scope::Everywhere, &["4"], "train", "Train", "Shows curves and leaderboard of the selected run.").shell("netsec watch {run}"),
     spec("go.comparison", Command::GoComparison, Scope::Everywhere, &["5"], "compare", "Compare", "Compares the selected run with the champion, or the two marked runs with each other.").shell("netsec compare {run} champion"),
     spec("go.approval", Command::GoApproval, Scope::Everywhere, &["6"], "approve", "Approve", "Shows the plans that wait for a decision.").shell("netsec plan {run}"),

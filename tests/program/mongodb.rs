@@ -362,12 +362,14 @@ fn the_same_bound_gives_the_same_digest_while_others_insert() {
     needs_servers!();
     let from = FromCollection::new(&services::mongodb().uri, "");
     from.import(2_000, &services::mongodb().uri);
+    // Ids as many writers make them: those of one second are in no order.
     let inserter = "
 import random
 def row():
     attack = random.randrange(2)
-    return {'duration': random.random() + attack, 'bytes': random.random(), 'service': 'dns',
-            'flags': 1, 'attack': attack}
+    id = int(time.time()).to_bytes(4, 'big') + random.randbytes(8)
+    return {'_id': bson.ObjectId(id), 'duration': random.random() + attack,
+            'bytes': random.random(), 'service': 'dns', 'flags': 1, 'attack': attack}
 print('ready', flush=True)
 while True:
     db.flows.insert_many([row() for _ in range(20)])

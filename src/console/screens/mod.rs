@@ -2,10 +2,12 @@
 
 mod approval;
 mod comparison;
+mod data;
 mod home;
 mod logs;
 mod runs;
 mod training;
+mod validation;
 
 use super::canvas::Canvas;
 use super::commands::{COMMANDS, Command, Scope, Screen};
@@ -36,6 +38,8 @@ pub fn view(model: &Model, canvas: &mut Canvas<'_>) -> Option<(u16, u16)> {
         let mut body = canvas.part(b.x, b.y, b.width, b.height);
         match model.screen {
             Screen::Home => home::view(model, &mut body, parts.room),
+            Screen::Data => data::view(model, &mut body, parts.room),
+            Screen::Validation => validation::view(model, &mut body, parts.room),
             Screen::Training => training::view(model, &mut body, parts.room),
             Screen::Comparison => comparison::view(model, &mut body, parts.room),
             Screen::Approval => approval::view(model, &mut body, parts.room),
@@ -112,6 +116,8 @@ fn tabs(model: &Model, canvas: &mut Canvas<'_>) {
     for screen in Screen::ALL {
         let go = match screen {
             Screen::Home => Command::GoHome,
+            Screen::Data => Command::GoData,
+            Screen::Validation => Command::GoValidation,
             Screen::Training => Command::GoTraining,
             Screen::Comparison => Command::GoComparison,
             Screen::Approval => Command::GoApproval,

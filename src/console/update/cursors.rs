@@ -15,6 +15,8 @@ impl Update<'_> {
                 self.model.home_cursor = moved(self.model.home_cursor, rows);
                 self.select();
             }
+            Screen::Data => self.step_data(by),
+            Screen::Validation => self.step_validation(by),
             Screen::Training => self.next_learner(by),
             Screen::Approval => {
                 let rows = self.model.plans.len();

@@ -54,6 +54,8 @@ impl Update<'_> {
                 self.say(Tone::Plain, format!("Glyphs: {}.", next.name()));
             }
             Command::Back | Command::GoHome => self.model.screen = Screen::Home,
+            Command::GoData => self.go_data(),
+            Command::GoValidation => self.go_validation(),
             Command::GoTraining => self.model.screen = Screen::Training,
             Command::GoComparison => {
                 self.model.screen = Screen::Comparison;
@@ -159,6 +161,8 @@ impl Update<'_> {
             Some(Dialog::Palette(palette)) => palette.chosen().map(|spec| spec.command),
             _ => Some(match self.model.screen {
                 Screen::Home => Command::Open,
+                Screen::Data => Command::GoData,
+                Screen::Validation => Command::GoValidation,
                 Screen::Training => Command::GoTraining,
                 Screen::Comparison => Command::GoComparison,
                 Screen::Approval => Command::GoApproval,

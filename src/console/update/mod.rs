@@ -1,10 +1,12 @@
 //! How the model changes: same model, message and time, same result. No I/O in here.
 
 mod cursors;
+mod data;
 mod dispatch;
 mod keys;
 mod open_run;
 mod results;
+mod validation;
 mod views;
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -2,16 +2,20 @@
 //!
 //! A collection grows while it is read. The bound taken at the start (the greatest `_id`, or the
 //! latest time) leaves out what comes later; it is recorded, and the same bound gives the same
-//! documents again as long as nobody changes or deletes them. Where the server can, all reading is
+//! documents again as long as nobody changes or deletes them. The ids that several writers make
+//! within one second are in no order, so a bound of this very second is let grow old first. Where the server can, all reading is
 //! done as of one moment (read concern `snapshot`), so that changes in between do not show either.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
+use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, Document, Timestamp, doc};
 use mongodb::{ClientSession, Collection};
 use serde::{Deserialize, Serialize};
 
 use super::query::{Query, all_of, beyond, bound_text, parse_bound, type_group, types_like, up_to};
-use super::retry::Patience;
+use super::retry::{self, Patience, TICK};
 use super::{MongoError, MongoServer, Problem};
 use crate::learners::FitControl;
 use crate::source::error::SourceError;
@@ -54,12 +58,27 @@ impl Snapshot {
         control: &FitControl,
     ) -> Result<Self, SourceError> {
         let mut patience = Patience::new(control);
+        // What is not of a settled second is left for later; at first nothing is.
+        let mut before = None;
         loop {
-            let taken = crate::runtime::block_on(look(server, query))
+            let looked = crate::runtime::block_on(look(server, query, before))
                 .map_err(|e| SourceError::Internal(e.to_string()))?;
-            match taken {
-                Err(SourceError::Mongo(e)) if e.is_transient() => patience.wait(e, &|_| {})?,
-                other => return other,
+            let looked = match looked {
+                Err(SourceError::Mongo(e)) if e.is_transient() => {
+                    patience.wait(e, &|_| {})?;
+                    continue;
+                }
+                other => other?,
+            };
+            let Some(wait) = looked.unsettled else {
+                return Ok(looked.snapshot);
+            };
+            // Once is enough: whatever comes meanwhile lies behind the second that is waited for.
+            before = looked.second_after;
+            let begun = std::time::Instant::now();
+            while begun.elapsed() < wait {
+                retry::check(control)?;
+                std::thread::sleep(TICK);
             }
         }
     }
@@ -95,12 +114,78 @@ impl Snapshot {
     }
 }
 
+/// Seconds after which the ids of a second are believed to be all there: its own rest, and the way
+/// from a writer that made an id to the server.
+const SETTLED: i64 = 3;
+
+/// What was found, and whether it can be believed to stay.
+struct Looked {
+    snapshot: Snapshot,
+    /// How long writers may still add documents below the bound.
+    unsettled: Option<Duration>,
+    /// The first id of the second after the bound's.
+    second_after: Option<ObjectId>,
+}
+
+/// Settles the snapshot, and whether others may be adding documents below its bound right now.
+async fn look(
+    server: &MongoServer,
+    query: &Query,
+    before: Option<ObjectId>,
+) -> Result<Looked, SourceError> {
+    let snapshot = at_one_moment(server, query, before).await?;
+    let mut looked = Looked {
+        snapshot,
+        unsettled: None,
+        second_after: None,
+    };
+    let chosen = query.until.is_some() || query.time_field.is_some() || before.is_some();
+    if let (false, Bson::ObjectId(id)) = (chosen, parse_bound(&looked.snapshot.until)) {
+        // By the server's clock, which is nearer to the writers' than ours. One that does not tell
+        // is not waited for.
+        let hello = server
+            .client()
+            .database("admin")
+            .run_command(doc! { "hello": 1 })
+            .await;
+        let now = hello
+            .ok()
+            .and_then(|h| h.get_datetime("localTime").ok().copied());
+        let second = id.timestamp().timestamp_millis() / 1000;
+        looked.unsettled = now.and_then(|now| unsettled(second, now.timestamp_millis()));
+        looked.second_after = second_after(second);
+    }
+    Ok(looked)
+}
+
+/// How long the ids of `second` are still in the making at `now` (milliseconds), if they are. A
+/// second far ahead of the server's clock is not waited for: its writer's clock is wrong.
+fn unsettled(second: i64, now: i64) -> Option<Duration> {
+    let settled = (second + SETTLED) * 1000;
+    let left = settled.checked_sub(now)?;
+    (1..=2 * SETTLED * 1000)
+        .contains(&left)
+        .then(|| Duration::from_millis(left.unsigned_abs()))
+}
+
+/// The smallest id that a second after this one can have.
+fn second_after(second: i64) -> Option<ObjectId> {
+    let after = u32::try_from(second.checked_add(1)?).ok()?;
+    let mut bytes = [0; 12];
+    bytes[..4].copy_from_slice(&after.to_be_bytes());
+    Some(ObjectId::from_bytes(bytes))
+}
+
 /// Looks at the collection as of one moment where the server can, else as it is.
-async fn look(server: &MongoServer, query: &Query) -> Result<Snapshot, SourceError> {
+async fn at_one_moment(
+    server: &MongoServer,
+    query: &Query,
+    before: Option<ObjectId>,
+) -> Result<Snapshot, SourceError> {
     let doing = || format!("reading {}", query.namespace);
     let session = server.client().start_session().snapshot(true).await;
     if let Ok(mut session) = session {
-        match seen(server, query, Some(&mut session)).await {
+        match seen(server, query, before, Some(&mut session)).await {
             // A second try with a wrong password would find no server at all: the driver avoids
             // one that refused it.
             Err(SourceError::Mongo(e)) if e.problem == Problem::Credentials => return Err(e.into()),
@@ -116,7 +201,7 @@ async fn look(server: &MongoServer, query: &Query) -> Result<Snapshot, SourceErr
             }
         }
     }
-    match seen(server, query, None).await {
+    match seen(server, query, before, None).await {
         Err(SourceError::Mongo(e)) => Err(MongoError {
             doing: doing(),
             ..e
@@ -129,6 +214,7 @@ async fn look(server: &MongoServer, query: &Query) -> Result<Snapshot, SourceErr
 async fn seen(
     server: &MongoServer,
     query: &Query,
+    before: Option<ObjectId>,
     mut session: Option<&mut ClientSession>,
 ) -> Result<Snapshot, SourceError> {
     let failed = |e: mongodb::error::Error| {
@@ -150,7 +236,11 @@ async fn seen(
     let bound = match &query.until {
         Some(text) => parse_bound(text),
         None => {
-            let last = top(field.clone(), -1, filter.clone());
+            let settled = match before {
+                Some(before) => all_of(vec![filter.clone(), doc! { "_id": { "$lt": before } }]),
+                None => filter.clone(),
+            };
+            let last = top(field.clone(), -1, settled);
             let last = match &mut session {
                 Some(session) => last.session(&mut **session).await,
                 None => last.await,
@@ -304,6 +394,23 @@ mod tests {
             ..snapshot.clone()
         };
         assert_ne!(snapshot.fingerprint(), later.fingerprint());
+    }
+
+    #[test]
+    fn only_ids_of_the_present_are_waited_for() {
+        let second = 1_000;
+        let wait = |now: i64| unsettled(second, now).map(|d| d.as_millis());
+        assert_eq!(wait(1_000_250), Some(2_750));
+        assert_eq!(wait(1_002_999), Some(1));
+        assert_eq!(wait(1_003_000), None);
+        assert_eq!(wait(2_000_000), None);
+        // A clock a little ahead is waited for, one far ahead is not.
+        assert_eq!(wait(999_000), Some(4_000));
+        assert_eq!(wait(900_000), None);
+        let after = second_after(second).unwrap();
+        assert_eq!(after.timestamp().timestamp_millis(), 1_001_000);
+        assert_eq!(&after.bytes()[4..], [0; 8]);
+        assert_eq!(second_after(i64::from(u32::MAX)), None);
     }
 
     #[test]
