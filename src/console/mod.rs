@@ -13,6 +13,7 @@ pub mod commands;
 pub mod comparison;
 pub mod dialogs;
 pub mod effect;
+pub mod engine;
 pub mod follow;
 pub mod glyphs;
 pub mod jobs;
@@ -37,28 +38,27 @@ mod testing;
 mod tests;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{Local, Offset, Utc};
 use crossterm::event::{Event, EventStream};
 use futures_util::StreamExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::Instant;
 
 use self::canvas::Canvas;
 use self::capabilities::Capabilities;
 use self::effect::Effect;
+use self::engine::{Engine, ForScreen};
 use self::jobs::JobKey;
 use self::keymap::Keymap;
 use self::message::Message;
 use self::model::{Model, Session};
 use self::painter::Painter;
-use self::work::Work;
 use crate::config::UiConfig;
 use crate::error::{CommandError, ErrorKind};
-use crate::events::{Actor, FollowStop};
+use crate::events::Actor;
 use crate::workspace::Workspace;
 
 /// Least time between two frames that only data asked for.
@@ -142,16 +142,12 @@ type Out = fn(&[u8]) -> std::io::Result<()>;
 struct Console {
     model: Model,
     painter: Painter<Out>,
-    work: Arc<Work>,
-    workspace: Workspace,
+    engine: Engine,
     inbox: UnboundedReceiver<Message>,
-    sender: UnboundedSender<Message>,
     lost: UnboundedReceiver<()>,
-    follow: Option<FollowStop>,
     keys: EventStream,
     signals: Signals,
     last_frame: Option<Instant>,
-    _folder: follow::FolderWatch,
     // Last, so that the terminal is restored after everything else was dropped.
     _guard: terminal::Guard,
 }
@@ -197,28 +193,18 @@ impl Console {
             terminal::restore();
             std::process::exit(i32::from(ErrorKind::TerminalLost.exit_code()));
         });
-        let by = Actor::current();
-        let work = Work::new(options.workspace.clone(), options.config_file.clone(), by);
-        let folder = follow::folder(
-            &options.workspace,
-            options.config_file.clone(),
-            sender.clone(),
-        );
+        let engine = Engine::new(&options.workspace, options.config_file.clone(), sender);
         let guard = terminal::Guard::enter().map_err(fail("the terminal cannot be set up"))?;
         let (w, h) = model.size;
         Ok(Self {
             painter: Painter::new(w, h, terminal::write_out),
             model,
-            work: Arc::new(work),
-            workspace: options.workspace.clone(),
+            engine,
             inbox,
-            sender,
             lost,
-            follow: None,
             keys: EventStream::new(),
             signals,
             last_frame: None,
-            _folder: folder,
             _guard: guard,
         })
     }
@@ -304,40 +290,13 @@ impl Console {
 
     async fn start(&mut self, effects: Vec<Effect>) -> Result<(), CommandError> {
         for effect in effects {
-            match effect {
-                Effect::Run {
-                    key,
-                    generation,
-                    job,
-                } => {
-                    let (work, sender) = (Arc::clone(&self.work), self.sender.clone());
-                    tokio::task::spawn_blocking(move || {
-                        let result = terminal::caught(|| work.perform(job));
-                        let result = match result {
-                            Ok(result) => result.map_err(|e| e.report()),
-                            Err(panic) => Err(CommandError::internal(format!(
-                                "a defect in netsec: {panic}"
-                            ))
-                            .report()),
-                        };
-                        // The console may be gone by now.
-                        let _ = sender.send(Message::JobDone {
-                            key,
-                            generation,
-                            result,
-                        });
-                    });
+            match self.engine.start(effect) {
+                None => {}
+                Some(ForScreen::Send(bytes)) => {
+                    terminal::write_out(&bytes).map_err(|_| terminal_lost())?;
                 }
-                Effect::Follow { run, generation } => {
-                    if let Some(stop) = self.follow.take() {
-                        stop.stop();
-                    }
-                    let sender = self.sender.clone();
-                    self.follow = Some(follow::run(&self.workspace, &run, generation, sender));
-                }
-                Effect::Send(bytes) => terminal::write_out(&bytes).map_err(|_| terminal_lost())?,
-                Effect::Repaint => self.painter.forget(),
-                Effect::Suspend => self.suspend().await?,
+                Some(ForScreen::Repaint) => self.painter.forget(),
+                Some(ForScreen::Suspend) => self.suspend().await?,
             }
         }
         Ok(())
@@ -377,14 +336,6 @@ impl Console {
         self.model.dirty = false;
         self.last_frame = Some(Instant::now());
         Ok(())
-    }
-}
-
-impl Drop for Console {
-    fn drop(&mut self) {
-        if let Some(stop) = self.follow.take() {
-            stop.stop();
-        }
     }
 }
 
