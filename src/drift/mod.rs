@@ -5,6 +5,7 @@
 
 pub mod binned;
 mod compare;
+pub mod concept;
 pub mod contingency;
 pub mod kolmogorov;
 mod report;

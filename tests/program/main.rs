@@ -3,6 +3,7 @@
 
 mod backends;
 mod bad_input;
+mod concept_drift;
 mod console_pty;
 mod demo;
 #[allow(
