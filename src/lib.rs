@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 pub mod approval;
+pub mod browse;
 pub mod cli;
 pub mod config;
 pub mod console;

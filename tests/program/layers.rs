@@ -13,6 +13,7 @@ const FORBIDDEN: &[(&[&str], &[&str])] = &[
     (
         &[
             "approval",
+            "browse",
             "config",
             "dataset",
             "drift",
@@ -40,8 +41,8 @@ const FORBIDDEN: &[(&[&str], &[&str])] = &[
     (&["export"], &["tracking"]),
     (
         &[
-            "approval", "dataset", "drift", "learners", "metrics", "pipeline", "schema", "source",
-            "storage",
+            "approval", "browse", "dataset", "drift", "learners", "metrics", "pipeline", "schema",
+            "source", "storage",
         ],
         &["export"],
     ),
@@ -50,9 +51,18 @@ const FORBIDDEN: &[(&[&str], &[&str])] = &[
     (&["console"], &["cli"]),
     (
         &[
-            "dataset", "drift", "learners", "metrics", "schema", "source", "approval",
+            "browse", "dataset", "drift", "learners", "metrics", "schema", "source", "approval",
         ],
         &["pipeline", "runs"],
+    ),
+    // It looks at rows; what happens to them is nothing to it.
+    (&["browse"], &["approval", "config", "events", "storage"]),
+    (
+        &[
+            "approval", "dataset", "drift", "learners", "metrics", "pipeline", "schema", "source",
+            "storage",
+        ],
+        &["browse"],
     ),
     (
         &["files", "hash", "text", "exact_json"],

@@ -105,6 +105,23 @@ pub enum Condition {
     Or(Box<Condition>, Box<Condition>),
 }
 
+impl Condition {
+    /// The columns it names, as they are written, each as often as it is named.
+    pub fn columns(&self) -> Vec<&str> {
+        match self {
+            Condition::Compare { column, .. }
+            | Condition::In { column, .. }
+            | Condition::Missing { column } => vec![&column.text],
+            Condition::Not(inner) => inner.columns(),
+            Condition::And(a, b) | Condition::Or(a, b) => {
+                let mut columns = a.columns();
+                columns.extend(b.columns());
+                columns
+            }
+        }
+    }
+}
+
 /// A parsed filter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter {

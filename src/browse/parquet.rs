@@ -1,0 +1,230 @@
+//! One Parquet file: its footer, and single columns of single row groups, read where they lie.
+//!
+//! Bytes come by positioned reads and not through a mapping: a file cut short under a mapping kills
+//! the process, and mapped pages count as its memory. The file stays open, so one that is replaced
+//! or removed is still read as it was.
+
+use std::fs::File;
+use std::io::{self, Cursor};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use polars::prelude::{DataFrame, Schema, SchemaExt, Series};
+use polars_parquet::read::{
+    BasicDecompressor, FileMetadata, Filter as Rows, PageReader, column_iter_to_arrays,
+    infer_schema, read_metadata,
+};
+
+use super::BrowseError;
+use super::store::{Wanted, normal};
+use crate::dataset::Frame;
+
+/// An open Parquet file.
+pub(super) struct ParquetFile {
+    path: PathBuf,
+    file: File,
+    stamp: Stamp,
+    meta: FileMetadata,
+    names: Vec<String>,
+}
+
+/// What changes when a file is written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    size: u64,
+    seconds: i64,
+    nanoseconds: i64,
+}
+
+impl Stamp {
+    fn of(file: &File) -> io::Result<Self> {
+        let meta = file.metadata()?;
+        Ok(Self {
+            size: meta.len(),
+            seconds: meta.mtime(),
+            nanoseconds: meta.mtime_nsec(),
+        })
+    }
+}
+
+impl ParquetFile {
+    /// Opens a file and reads its footer.
+    pub fn open(path: &Path) -> Result<Self, BrowseError> {
+        let io = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound => BrowseError::NotFound(format!("file {}", path.display())),
+            _ => BrowseError::Io {
+                path: path.to_owned(),
+                what: "read",
+                source,
+            },
+        };
+        let file = File::open(path).map_err(io)?;
+        Self::of(file, path)
+    }
+
+    /// An open file; `path` is what it is called.
+    pub fn of(file: File, path: &Path) -> Result<Self, BrowseError> {
+        let io = |source: io::Error| BrowseError::Io {
+            path: path.to_owned(),
+            what: "read",
+            source,
+        };
+        let stamp = Stamp::of(&file).map_err(io)?;
+        let mut reader = file.try_clone().map_err(io)?;
+        let meta = guarded(path, || read_metadata(&mut reader))?;
+        let schema = guarded(path, || infer_schema(&meta))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            stamp,
+            names: schema.iter_names().map(|n| n.to_string()).collect(),
+            meta,
+        })
+    }
+
+    /// What it is called.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// No rows, but the names and types of all columns.
+    pub fn header(&self) -> Result<Frame, BrowseError> {
+        let schema = guarded(&self.path, || infer_schema(&self.meta))?;
+        let empty = DataFrame::empty_with_schema(&Schema::from_arrow_schema(&schema));
+        let columns: Result<Vec<_>, BrowseError> = empty
+            .columns()
+            .iter()
+            .map(|c| Ok(normal(c.as_materialized_series().clone())?.into()))
+            .collect();
+        Ok(Frame::from_columns(columns?)?)
+    }
+
+    /// Rows of each row group.
+    pub fn group_rows(&self) -> Vec<usize> {
+        self.meta.row_groups.iter().map(|g| g.num_rows()).collect()
+    }
+
+    /// The footer.
+    pub fn meta(&self) -> &FileMetadata {
+        &self.meta
+    }
+
+    /// Bytes that a column of a row group takes unpacked.
+    pub fn weight(&self, group: usize, column: usize) -> usize {
+        self.meta.row_groups[group]
+            .columns_under_root_iter(&self.names[column])
+            .map_or(0, |chunks| {
+                chunks
+                    .map(|c| usize::try_from(c.uncompressed_size()).unwrap_or(0))
+                    .sum()
+            })
+    }
+
+    /// An error when the file was written to since it was opened.
+    pub fn check_unchanged(&self) -> Result<(), BrowseError> {
+        match Stamp::of(&self.file) {
+            Ok(now) if now == self.stamp => Ok(()),
+            Ok(_) => Err(BrowseError::Changed(self.path.clone())),
+            Err(source) => Err(self.io(source)),
+        }
+    }
+
+    fn io(&self, source: io::Error) -> BrowseError {
+        BrowseError::Io {
+            path: self.path.clone(),
+            what: "read",
+            source,
+        }
+    }
+
+    /// The wanted rows of a column of a row group.
+    pub fn column(
+        &self,
+        group: usize,
+        column: usize,
+        wanted: &Wanted,
+    ) -> Result<Series, BrowseError> {
+        let damaged = |reason: &str| BrowseError::Damaged {
+            path: self.path.clone(),
+            reason: reason.to_owned(),
+        };
+        let name = &self.names[column];
+        let held = &self.meta.row_groups[group];
+        let chunks = held
+            .columns_under_root_iter(name)
+            .ok_or_else(|| damaged("a row group lacks a column"))?;
+        let mut packed = Vec::with_capacity(chunks.len());
+        for chunk in chunks {
+            let range = chunk.byte_range();
+            if range.end > self.stamp.size {
+                return Err(damaged("a column lies behind the end of the file"));
+            }
+            // Both fit: the range lies within the file, which has been read that far.
+            let mut bytes = vec![0; (range.end - range.start) as usize];
+            match self.file.read_exact_at(&mut bytes, range.start) {
+                Ok(()) => packed.push((chunk, bytes)),
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Err(BrowseError::Changed(self.path.clone()));
+                }
+                Err(e) => return Err(self.io(e)),
+            }
+        }
+        let rows = match wanted {
+            Wanted::All => None,
+            Wanted::Range(from, to) => Some(Rows::new_ranged(*from, *to)),
+            Wanted::Marked(marked) => Some(Rows::new_masked(marked.iter().copied().collect())),
+        };
+        let expected = match wanted {
+            Wanted::All => held.num_rows(),
+            Wanted::Range(from, to) => to - from,
+            Wanted::Marked(marked) => marked.iter().filter(|m| **m).count(),
+        };
+        let series = guarded(&self.path, || {
+            let schema = infer_schema(&self.meta)?;
+            let field = schema
+                .get(name)
+                .cloned()
+                .ok_or_else(|| polars::error::polars_err!(ColumnNotFound: "{}", name))?;
+            let (pages, types) = packed
+                .into_iter()
+                .map(|(chunk, bytes)| {
+                    let pages =
+                        PageReader::new(Cursor::new(bytes.into()), chunk, Vec::new(), usize::MAX);
+                    (
+                        BasicDecompressor::new(pages, Vec::new()),
+                        &chunk.descriptor().descriptor.primitive_type,
+                    )
+                })
+                .unzip();
+            let (arrays, _) = column_iter_to_arrays(pages, types, field.clone(), rows)?;
+            Series::try_from((&field, arrays))
+        });
+        match series {
+            Ok(series) if series.len() == expected => Ok(series),
+            // A file that is being overwritten looks damaged.
+            other => {
+                self.check_unchanged()?;
+                other
+                    .and_then(|_| Err(damaged("a column has fewer values than its row group rows")))
+            }
+        }
+    }
+}
+
+/// Runs the decoder. It panics on some damaged files instead of returning an error (a changed byte
+/// in a page is enough), and a damaged file must not take the program down: a panic in there is
+/// caught and reported like any other damage. Nothing it touched is used afterwards.
+fn guarded<T>(
+    path: &Path,
+    work: impl FnOnce() -> polars::error::PolarsResult<T>,
+) -> Result<T, BrowseError> {
+    let reason = match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
+        Ok(Ok(value)) => return Ok(value),
+        Ok(Err(e)) => e.to_string(),
+        Err(_) => "its pages contradict each other".to_owned(),
+    };
+    Err(BrowseError::Damaged {
+        path: path.to_owned(),
+        reason,
+    })
+}

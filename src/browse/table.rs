@@ -1,0 +1,318 @@
+//! An open table.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use polars::prelude::{Column, DataType, NamedFrom, Series};
+use rayon::prelude::*;
+
+use super::order;
+use super::parquet::ParquetFile;
+use super::pieces::Pieces;
+use super::store::{Shared, Store};
+use super::view::Rows;
+use super::{BrowseError, Cancel, ColumnInfo, Kind, Place, Selection, View, Window, select};
+use super::{gather, window};
+use crate::dataset::query::resolve_column;
+use crate::dataset::{Frame, QuarantinedRow, QueryError, ROW_COLUMN, read_quarantine};
+use crate::source::load_table;
+
+/// An open table. Cheap to clone; readable from any thread.
+#[derive(Clone)]
+pub struct Table(Arc<Inner>);
+
+pub(super) struct Inner {
+    title: String,
+    notes: Vec<String>,
+    pub(super) store: Shared,
+    pub(super) pieces: Pieces,
+    /// The columns a viewer is shown, then internal ones.
+    columns: Vec<ColumnInfo>,
+    shown: usize,
+    /// Where each of `columns` stands in the store.
+    places: Vec<usize>,
+    /// The column with the rows' numbers in their source.
+    numbers: Option<usize>,
+}
+
+impl Table {
+    /// Opens a table.
+    pub fn open(place: &Place, cancel: &Cancel) -> Result<Self, BrowseError> {
+        cancel.check()?;
+        let title = place.title();
+        match place {
+            Place::File { path, options } if !is_plain_parquet(path)? => {
+                let read = load_table(path, None, options)?;
+                let mut notes = Vec::new();
+                if let Some(first) = read.quarantine.first() {
+                    notes.push(format!(
+                        "{} rows cannot be read and are left out, the first on line {}: {}",
+                        read.quarantine.len(),
+                        first.line,
+                        first.reason
+                    ));
+                }
+                let title = format!("{title} ({})", read.detected.summary());
+                Self::of(title, notes, Store::memory(read.frame)?, true)
+            }
+            Place::File { path, .. } => {
+                let store = Store::parquet(vec![ParquetFile::open(path)?])?;
+                Self::of(format!("{title} (Parquet)"), Vec::new(), store, false)
+            }
+            Place::RunPart { files, .. } => {
+                let files: Result<Vec<ParquetFile>, BrowseError> =
+                    files.iter().map(|f| ParquetFile::open(f)).collect();
+                Self::of(title, Vec::new(), Store::parquet(files?)?, true)
+            }
+            Place::Quarantine { path, .. } => {
+                let rows = read_quarantine(path).map_err(|source| BrowseError::Io {
+                    path: path.clone(),
+                    what: "read",
+                    source,
+                })?;
+                Self::of(title, Vec::new(), Store::memory(quarantined(&rows)?)?, true)
+            }
+            Place::Collection(_) => Err(BrowseError::BadPlace(
+                "collections cannot be opened here yet".to_owned(),
+            )),
+        }
+    }
+
+    /// A table of a frame in memory.
+    pub fn of_frame(title: impl Into<String>, frame: Frame) -> Result<Self, BrowseError> {
+        Self::of(title.into(), Vec::new(), Store::memory(frame)?, true)
+    }
+
+    fn of(
+        title: String,
+        notes: Vec<String>,
+        store: Store,
+        numbered: bool,
+    ) -> Result<Self, BrowseError> {
+        let all: Vec<ColumnInfo> = store
+            .header()
+            .polars()
+            .columns()
+            .iter()
+            .map(|c| ColumnInfo {
+                name: c.name().to_string(),
+                kind: Kind::of(c.dtype()),
+            })
+            .collect();
+        let internal = |c: &ColumnInfo| c.name.starts_with("__");
+        let (inner, outer): (Vec<usize>, Vec<usize>) =
+            (0..all.len()).partition(|&i| internal(&all[i]));
+        let shown = outer.len();
+        let places: Vec<usize> = outer.into_iter().chain(inner).collect();
+        let numbers = all
+            .iter()
+            .position(|c| c.name == ROW_COLUMN)
+            .filter(|_| numbered);
+        Ok(Self(Arc::new(Inner {
+            title,
+            notes,
+            columns: places.iter().map(|&i| all[i].clone()).collect(),
+            places,
+            shown,
+            numbers,
+            store: Arc::new(store),
+            pieces: Pieces::default(),
+        })))
+    }
+
+    /// What it is called, and what it turned out to be.
+    pub fn title(&self) -> &str {
+        &self.0.title
+    }
+    /// What a viewer should know: rows that could not be read, what was left out.
+    pub fn notes(&self) -> &[String] {
+        &self.0.notes
+    }
+    /// The columns to show, in order. Everything here counts columns as this list does.
+    pub fn columns(&self) -> &[ColumnInfo] {
+        &self.0.columns[..self.0.shown]
+    }
+    /// A column by its index; internal ones (`__row`), found by [`Table::column`], too.
+    pub fn info(&self, column: usize) -> Option<&ColumnInfo> {
+        self.0.columns.get(column)
+    }
+    /// The column of a name, without regard to case; internal ones (`__row`) when they are named.
+    pub fn column(&self, name: &str) -> Result<usize, QueryError> {
+        let resolved = resolve_column(self.0.store.header(), name)?;
+        let found = self.0.columns.iter().position(|c| c.name == resolved);
+        found.ok_or_else(|| QueryError {
+            position: 0,
+            message: format!("there is no column `{name}`"),
+            suggestion: None,
+            text: name.to_owned(),
+        })
+    }
+    /// Rows; `None` while they are not known.
+    pub fn rows(&self) -> Option<u64> {
+        Some(self.0.store.rows())
+    }
+
+    /// All rows as they stand.
+    pub fn all(&self) -> Selection {
+        let rows = self.0.store.rows();
+        Selection::new(Rows::All(rows), rows, Duration::ZERO)
+    }
+
+    /// Finds the rows of a view.
+    pub fn select(&self, view: &View, cancel: &Cancel) -> Result<Selection, BrowseError> {
+        let begun = Instant::now();
+        let store = &*self.0.store;
+        store.check_unchanged()?;
+        let rows = store.rows();
+        let limit = view.limit.unwrap_or(u64::MAX);
+        if view.filter.is_none() && view.sort.is_empty() {
+            let chosen = Rows::All(rows.min(limit));
+            return Ok(Selection::new(chosen, rows, begun.elapsed()));
+        }
+        let sorted = !view.sort.is_empty();
+        let mut positions = match &view.filter {
+            Some(filter) => {
+                let enough = view.limit.filter(|_| !sorted);
+                select::matching(store, filter, enough, cancel)?
+            }
+            None if rows > select::MOST_ROWS => {
+                return Err(BrowseError::TooManyRows {
+                    rows,
+                    limit: select::MOST_ROWS,
+                });
+            }
+            None => (0..rows as u32).collect(),
+        };
+        if sorted {
+            let by: Vec<(usize, bool)> = view
+                .sort
+                .iter()
+                .map(|s| Ok((self.place(s.column)?, s.descending)))
+                .collect::<Result<_, BrowseError>>()?;
+            order::sort(store, &mut positions, &by, cancel)?;
+            positions.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        }
+        store.check_unchanged()?;
+        let chosen = Rows::These {
+            positions: Arc::new(positions),
+            ascending: !sorted,
+        };
+        Ok(Selection::new(chosen, rows, begun.elapsed()))
+    }
+
+    /// The cells of `count` rows of a selection from its row `first` on, fewer at its end.
+    pub fn window(
+        &self,
+        selection: &Selection,
+        first: u64,
+        count: usize,
+        columns: &[usize],
+        cancel: &Cancel,
+    ) -> Result<Window, BrowseError> {
+        let inner = &*self.0;
+        inner.store.check_unchanged()?;
+        let left = selection.len().saturating_sub(first);
+        let count = usize::try_from(left).unwrap_or(usize::MAX).min(count);
+        let mut window = Window {
+            first,
+            columns: columns.to_vec(),
+            cells: vec![Vec::new(); columns.len()],
+            ..Window::default()
+        };
+        if count == 0 {
+            return Ok(window);
+        }
+        let mut wanted = columns
+            .iter()
+            .map(|&c| self.place(c))
+            .collect::<Result<Vec<usize>, BrowseError>>()?;
+        wanted.extend(inner.numbers);
+        let mut found = gather::columns(
+            &inner.store,
+            &inner.pieces,
+            selection,
+            (first, count),
+            &wanted,
+            cancel,
+        )?;
+        window.rows = match inner.numbers.and_then(|_| found.pop()) {
+            Some(numbers) => row_numbers(&numbers)?,
+            None => (first..first + count as u64)
+                .filter_map(|i| selection.position(i))
+                .collect(),
+        };
+        window.cells = found
+            .par_iter()
+            .map(window::cells)
+            .collect::<Result<_, _>>()?;
+        Ok(window)
+    }
+
+    /// Where a column stands in the store.
+    fn place(&self, column: usize) -> Result<usize, BrowseError> {
+        self.0.places.get(column).copied().ok_or_else(|| {
+            BrowseError::Internal(format!(
+                "there is no column {column} of {}",
+                self.0.columns.len()
+            ))
+        })
+    }
+}
+
+impl std::fmt::Debug for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Table")
+            .field("title", &self.0.title)
+            .field("store", &self.0.store)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Numbers that rows have in their source.
+fn row_numbers(series: &Series) -> Result<Vec<u64>, BrowseError> {
+    let cast = series
+        .cast(&DataType::UInt64)
+        .map_err(BrowseError::engine)?;
+    let numbers = cast.u64().map_err(BrowseError::engine)?;
+    Ok(numbers.iter().map(|n| n.unwrap_or(0)).collect())
+}
+
+/// Whether a file is Parquet and not packed: then it is read where it lies.
+fn is_plain_parquet(path: &Path) -> Result<bool, BrowseError> {
+    let io = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::NotFound => BrowseError::NotFound(format!("file {}", path.display())),
+        _ => BrowseError::Io {
+            path: path.to_owned(),
+            what: "read",
+            source,
+        },
+    };
+    let mut magic = [0; 4];
+    let mut file = File::open(path).map_err(io)?;
+    match file.read_exact(&mut magic) {
+        Ok(()) => Ok(magic == *b"PAR1"),
+        // Shorter, or a folder: whoever reads the formats says what is wrong with it.
+        Err(_) => Ok(false),
+    }
+}
+
+/// Rows set aside as a table.
+fn quarantined(rows: &[QuarantinedRow]) -> Result<Frame, BrowseError> {
+    let number = |f: fn(&QuarantinedRow) -> u64| -> Column {
+        let values: Vec<u64> = rows.iter().map(f).collect();
+        Series::new("".into(), values).into()
+    };
+    let text = |name: &str, f: fn(&QuarantinedRow) -> Option<&str>| {
+        Frame::text_column(name, &rows.iter().map(f).collect::<Vec<_>>())
+    };
+    Ok(Frame::from_columns(vec![
+        number(|r| r.line).with_name("line".into()),
+        text("reason", |r| Some(&r.reason)),
+        text("text", |r| Some(&r.text)),
+        text("_id", |r| r.id.as_deref()),
+        number(|r| r.row).with_name(ROW_COLUMN.into()),
+    ])?)
+}
