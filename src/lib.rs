@@ -33,5 +33,6 @@ pub mod source;
 pub mod storage;
 pub mod text;
 pub mod tracking;
+pub mod traffic;
 pub mod worker;
 pub mod workspace;

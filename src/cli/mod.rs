@@ -24,6 +24,7 @@ mod plan;
 mod predict;
 mod progress;
 mod reject;
+mod replay;
 mod resume;
 mod retrain;
 mod rollback;
@@ -105,6 +106,8 @@ pub enum Command {
     Journal(journal::Args),
     /// Batch prediction with the champion.
     Predict(predict::Args),
+    /// Score recent traffic with a run's model: the alerts that would come and go.
+    Replay(replay::Args),
     /// Send what MLflow / DAGsHub has not got yet.
     Sync(sync::Args),
     /// Write a model in a format that other programs read.
@@ -190,6 +193,7 @@ impl Command {
             Command::Rollback(args) => rollback::run(args, globals),
             Command::Journal(args) => journal::run(args, globals),
             Command::Predict(args) => predict::run(args, globals),
+            Command::Replay(args) => replay::run(args, globals),
             Command::Sync(args) => sync::run(args, globals),
             Command::Export(args) => export::run(args, globals),
             Command::Doctor(args) => doctor::run(args, globals),

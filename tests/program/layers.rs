@@ -32,6 +32,7 @@ const FORBIDDEN: &[(&[&str], &[&str])] = &[
             "source",
             "storage",
             "text",
+            "traffic",
             "workspace",
         ],
         &["cli", "console", "tracking", "worker"],
@@ -49,6 +50,11 @@ const FORBIDDEN: &[(&[&str], &[&str])] = &[
     // Not even the worker knows of tracking: its command starts the sender beside it.
     (&["worker"], &["tracking"]),
     (&["console"], &["cli"]),
+    // What was scored is looked at by those above the pipeline only.
+    (
+        &["pipeline", "storage", "runs", "events", "approval"],
+        &["traffic"],
+    ),
     (
         &[
             "browse", "dataset", "drift", "learners", "metrics", "schema", "source", "approval",

@@ -33,6 +33,8 @@ pub struct Contender {
     pub preprocessor: Preprocessor,
     /// The schema it was trained with, its classes filled in.
     pub schema: Schema,
+    /// Its operating point (binary tasks).
+    pub threshold: Option<f64>,
     /// The rows it was trained on, while they are kept.
     pub train: Option<Frame>,
 }
@@ -76,6 +78,7 @@ impl Contender {
             model: Model::load(&model_path)?,
             preprocessor: Preprocessor::load(&preprocessor_path)?,
             schema,
+            threshold: selected.threshold,
             train: Some(data_ingestion::load_train(&ingestion)?.0),
         })
     }
@@ -86,6 +89,7 @@ impl Contender {
             model: champion.model.clone(),
             preprocessor: champion.preprocessor.clone(),
             schema: with_classes(&champion.schema, &champion.model.classes),
+            threshold: champion.threshold,
             train: champion
                 .reference
                 .as_ref()

@@ -125,6 +125,7 @@ pub fn run(
         model,
         preprocessor,
         schema,
+        threshold: trainer.threshold,
         train: None,
     };
     let champion_report = match champion {

@@ -1,0 +1,37 @@
+//! What was scored in production, and what analysts said about it.
+//!
+//! The service writes every prediction, or a sample, into Parquet segments (`prediction_log`);
+//! analysts' verdicts come later and are joined to them (`feedback`), and the errors they show
+//! feed the concept-drift detectors of `drift::concept`. Recent traffic can be scored again by a
+//! candidate before it is pushed (`replay`). Knows neither HTTP nor the terminal.
+
+mod feedback;
+mod prediction_id;
+mod prediction_log;
+mod replay;
+mod segments;
+#[cfg(test)]
+mod tests;
+
+pub use feedback::{
+    ConceptStatus, DetectorStatus, Feedback, FeedbackError, FeedbackRecord, Outcome, Scored,
+    Verdict,
+};
+pub use prediction_id::{BatchId, PredictionId};
+pub use prediction_log::{FeatureCells, LogCounters, LogSettings, PredictionLog, ScoredBatch};
+pub use replay::{AlertDifference, ChangedRow, replay};
+pub use segments::{LogError, Segments, remove_older};
+
+use std::path::PathBuf;
+
+use crate::workspace::Workspace;
+
+/// Where the prediction log lies: `Artifacts/predictions/`.
+pub fn predictions_dir(workspace: &Workspace) -> PathBuf {
+    workspace.artifacts().join("predictions")
+}
+
+/// Where verdicts are kept: `Artifacts/feedback.jsonl`.
+pub fn feedback_file(workspace: &Workspace) -> PathBuf {
+    workspace.artifacts().join("feedback.jsonl")
+}
