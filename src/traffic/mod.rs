@@ -10,6 +10,7 @@ mod prediction_id;
 mod prediction_log;
 mod replay;
 mod segments;
+mod shadow;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ pub use prediction_id::{BatchId, PredictionId};
 pub use prediction_log::{FeatureCells, LogCounters, LogSettings, PredictionLog, ScoredBatch};
 pub use replay::{AlertDifference, ChangedRow, replay};
 pub use segments::{LogError, Segments, remove_older};
+pub use shadow::{Candidate, Shadow, ShadowCounts};
 
 use std::path::PathBuf;
 

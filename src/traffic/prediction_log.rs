@@ -270,7 +270,8 @@ fn alike(a: &ScoredBatch, b: &ScoredBatch) -> bool {
             .all(|(a, b)| std::mem::discriminant(a) == std::mem::discriminant(b))
 }
 
-fn frame_of(batches: &[ScoredBatch]) -> Result<Frame, crate::dataset::FrameError> {
+/// The table of a segment: our own columns, then the features of the first batch's names.
+pub(super) fn frame_of(batches: &[ScoredBatch]) -> Result<Frame, crate::dataset::FrameError> {
     let mut own: [Vec<Option<String>>; 4] = Default::default();
     let mut scores = Vec::new();
     for batch in batches {

@@ -325,3 +325,126 @@ proptest! {
         }
     }
 }
+
+/// A tree that calls rows with `bytes` from `from` on threats.
+fn candidate(from: f64) -> Candidate {
+    use crate::config::TransformationConfig;
+    use crate::dataset::{Frame, Labels, TrainFrame};
+    use crate::learners::{
+        DecisionTreeParams, FitControl, FitRequest, LearnerSpec, Model, Weights,
+    };
+    use crate::pipeline::data_transformation::{Preprocessor, TransformationPlan};
+    use crate::schema::{ClassMapping, ColumnKind, ColumnSpec, Role, Schema, Target};
+
+    let order = vec!["normal".to_owned(), "threat".to_owned()];
+    let values: Vec<f64> = (0..100).map(f64::from).collect();
+    let y = Labels {
+        classes: order.clone(),
+        codes: values.iter().map(|v| u32::from(*v >= from)).collect(),
+    };
+    let column = Frame::number_column("bytes", values.into_iter().map(Some).collect());
+    let train = TrainFrame(Frame::from_columns(vec![column]).unwrap());
+    let schema = Schema {
+        name: "made up".into(),
+        columns: vec![
+            ColumnSpec::feature("bytes", ColumnKind::Real),
+            ColumnSpec {
+                role: Role::Label,
+                ..ColumnSpec::feature("label", ColumnKind::Category)
+            },
+        ],
+        target: Target {
+            name: "label".into(),
+            column: "label".into(),
+            mapping: ClassMapping::Identity { order },
+        },
+        headerless: false,
+        null_texts: Vec::new(),
+        oddities: Vec::new(),
+    };
+    let plan = TransformationPlan::new(&schema, &TransformationConfig::default());
+    let preprocessor = Preprocessor::fit(&train, &plan).unwrap();
+    let x = preprocessor.transform(&train.0).unwrap();
+    let request = FitRequest {
+        x: &x,
+        y: &y,
+        weights: &Weights::default(),
+        watch: None,
+        seed: 3,
+        threads: 1,
+        control: &FitControl::new(),
+        progress: &|_| {},
+    };
+    let spec = LearnerSpec::DecisionTree(DecisionTreeParams::default());
+    Candidate {
+        name: "7f3a".to_owned(),
+        model: Model::fit(&spec, &request).unwrap(),
+        preprocessor,
+        threshold: Some(0.5),
+        harmless: "normal".to_owned(),
+    }
+}
+
+#[test]
+fn a_replay_says_which_alerts_come_and_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = PredictionLog::start(settings(dir.path())).unwrap();
+    // Odd rows were alerts; the candidate calls rows from 6 on threats.
+    log.append(batch(1, "v1", 10));
+    let mut other = batch(2, "v2", 1);
+    other.names = Arc::from(["else".to_owned(), "service".to_owned()]);
+    log.append(other);
+    drop(log);
+    let frames = Segments::list(dir.path())
+        .unwrap()
+        .recent(None, 100)
+        .unwrap();
+    let c = candidate(6.0);
+    let found = replay(&frames, &c.model, &c.preprocessor, c.threshold, &c.harmless).unwrap();
+    assert_eq!((found.rows, found.not_scored), (10, 1));
+    assert!(found.not_scored_why.as_ref().unwrap().contains("bytes"));
+    // Alerts then: 1 3 5 7 9. With the candidate: 6 7 8 9.
+    assert_eq!((found.alerts_before, found.alerts_after), (5, 4));
+    assert_eq!(
+        (found.new_alerts, found.gone_alerts, found.other_class),
+        (2, 3, 0)
+    );
+    let change = |from: &str, to: &str, rows| (from.to_owned(), to.to_owned(), rows);
+    assert_eq!(
+        found.changes,
+        [change("threat", "normal", 3), change("normal", "threat", 2)]
+    );
+    let shown: Vec<_> = found
+        .examples
+        .iter()
+        .map(|r| r.features["bytes"].clone())
+        .collect();
+    assert_eq!(
+        shown.into_iter().flatten().collect::<Vec<_>>(),
+        ["1", "3", "5", "6", "8"]
+    );
+}
+
+#[test]
+fn a_shadow_counts_what_it_would_have_said() {
+    let shadow = Shadow::start(candidate(6.0)).unwrap();
+    shadow.observe(batch(1, "v1", 10));
+    shadow.observe(batch(2, "v1", 10));
+    let counts = loop {
+        let counts = shadow.counts();
+        if counts.rows + counts.not_scored + counts.dropped == 20 {
+            break counts;
+        }
+        std::thread::yield_now();
+    };
+    let expected = ShadowCounts {
+        rows: 20,
+        alerts: 10,
+        shadow_alerts: 8,
+        new_alerts: 4,
+        gone_alerts: 6,
+        not_scored: 0,
+        dropped: 0,
+    };
+    assert_eq!(counts, expected);
+}
