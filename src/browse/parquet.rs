@@ -10,6 +10,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use polars::prelude::{DataFrame, Schema, SchemaExt, Series};
+use polars_parquet::parquet::statistics::Statistics;
 use polars_parquet::read::{
     BasicDecompressor, FileMetadata, Filter as Rows, PageReader, column_iter_to_arrays,
     infer_schema, read_metadata,
@@ -104,9 +105,18 @@ impl ParquetFile {
         self.meta.row_groups.iter().map(|g| g.num_rows()).collect()
     }
 
-    /// The footer.
-    pub fn meta(&self) -> &FileMetadata {
-        &self.meta
+    /// What the footer says of a column of a row group, and the rows of the group; `None` when
+    /// nothing, or when the column is not a flat one.
+    pub fn statistics(&self, group: usize, name: &str) -> Option<(Statistics, usize)> {
+        let held = &self.meta.row_groups[group];
+        let mut chunks = held.columns_under_root_iter(name)?;
+        let (chunk, None) = (chunks.next()?, chunks.next()) else {
+            return None;
+        };
+        let flat = chunk.descriptor().path_in_schema.len() == 1
+            && chunk.descriptor().descriptor.max_rep_level == 0;
+        let statistics = chunk.statistics(&self.meta.footer_buf)?.ok()?;
+        flat.then_some((statistics, held.num_rows()))
     }
 
     /// Bytes that a column of a row group takes unpacked.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
+use super::prune::may_match;
 use super::store::Store;
 use super::{BrowseError, Cancel};
 use crate::dataset::Filter;
@@ -42,6 +43,11 @@ pub(super) fn matching(
             .par_iter()
             .map(|&group| {
                 cancel.check()?;
+                if let Some((file, inside)) = store.parquet_group(group)
+                    && !may_match(filter.condition(), store.header(), file, inside)
+                {
+                    return Ok(Vec::new());
+                }
                 in_group(store, filter, &columns, group)
             })
             .collect();

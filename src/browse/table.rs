@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use polars::prelude::{Column, DataType, NamedFrom, Series};
@@ -15,9 +15,10 @@ use super::pieces::Pieces;
 use super::store::{Shared, Store};
 use super::view::Rows;
 use super::{BrowseError, Cancel, ColumnInfo, Kind, Place, Selection, View, Window, select};
-use super::{gather, window};
+use super::{ColumnProfile, Facet, Format, export, facet, find, gather, profile, window};
 use crate::dataset::query::resolve_column;
 use crate::dataset::{Frame, QuarantinedRow, QueryError, ROW_COLUMN, read_quarantine};
+use crate::schema::label_by_name;
 use crate::source::load_table;
 
 /// An open table. Cheap to clone; readable from any thread.
@@ -36,7 +37,12 @@ pub(super) struct Inner {
     places: Vec<usize>,
     /// The column with the rows' numbers in their source.
     numbers: Option<usize>,
+    /// How often each label occurs in the whole table, once it was asked for.
+    labels: OnceLock<Facet>,
 }
+
+/// With more labels than this the column is none.
+const MOST_LABELS: usize = 200;
 
 impl Table {
     /// Opens a table.
@@ -118,6 +124,7 @@ impl Table {
             places,
             shown,
             numbers,
+            labels: OnceLock::new(),
             store: Arc::new(store),
             pieces: Pieces::default(),
         })))
@@ -225,10 +232,7 @@ impl Table {
         if count == 0 {
             return Ok(window);
         }
-        let mut wanted = columns
-            .iter()
-            .map(|&c| self.place(c))
-            .collect::<Result<Vec<usize>, BrowseError>>()?;
+        let mut wanted = self.places(columns)?;
         wanted.extend(inner.numbers);
         let mut found = gather::columns(
             &inner.store,
@@ -249,6 +253,102 @@ impl Table {
             .map(window::cells)
             .collect::<Result<_, _>>()?;
         Ok(window)
+    }
+
+    /// How often each value of a column occurs in a selection.
+    pub fn facet(
+        &self,
+        selection: &Selection,
+        column: usize,
+        cancel: &Cancel,
+    ) -> Result<Facet, BrowseError> {
+        facet::facet(
+            &self.0.store,
+            selection,
+            (self.place(column)?, column),
+            cancel,
+        )
+    }
+
+    /// What the values of a column are in a selection.
+    pub fn profile(
+        &self,
+        selection: &Selection,
+        column: usize,
+        cancel: &Cancel,
+    ) -> Result<ColumnProfile, BrowseError> {
+        let inner = &*self.0;
+        let place = self.place(column)?;
+        let of = (place, column, inner.columns[column].kind);
+        let mut profile = profile::profile(&inner.store, selection, of, cancel)?;
+        if let Some(label) = self.label().filter(|label| *label != column) {
+            let label = (self.place(label)?, label);
+            let all = match inner.labels.get() {
+                Some(all) => all,
+                None => {
+                    let all = facet::facet(&inner.store, &self.all(), label, cancel)?;
+                    inner.labels.get_or_init(|| all)
+                }
+            };
+            if all.exact && all.values.len() <= MOST_LABELS {
+                profile.by_label = profile::by_label(&inner.store, selection, label, all, cancel)?;
+            }
+        }
+        Ok(profile)
+    }
+
+    /// The column that is the label, as far as its name says so.
+    pub fn label(&self) -> Option<usize> {
+        let names: Vec<&str> = self.columns().iter().map(|c| c.name.as_str()).collect();
+        label_by_name(&names)
+    }
+
+    /// The first row of a selection at `from` or after it (before it, when not `forward`) with a
+    /// cell in one of the columns that contains `text`, without regard to case. Ends at the end.
+    pub fn find(
+        &self,
+        selection: &Selection,
+        (from, forward): (u64, bool),
+        text: &str,
+        columns: &[usize],
+        cancel: &Cancel,
+    ) -> Result<Option<u64>, BrowseError> {
+        let places = self.places(columns)?;
+        find::find(
+            &self.0.store,
+            selection,
+            (from, forward),
+            text,
+            &places,
+            cancel,
+        )
+    }
+
+    /// Writes the rows of a selection with some columns to a file, in the selection's order;
+    /// replaces a file that is there. `progress` is told rows written and rows there are. Returns
+    /// the rows written; after an error or a cancel nothing is left.
+    pub fn export(
+        &self,
+        selection: &Selection,
+        columns: &[usize],
+        (path, format): (&Path, Format),
+        cancel: &Cancel,
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<u64, BrowseError> {
+        let places = self.places(columns)?;
+        self.0.store.check_unchanged()?;
+        export::export(
+            &self.0.store,
+            selection,
+            &places,
+            (path, format),
+            cancel,
+            progress,
+        )
+    }
+
+    fn places(&self, columns: &[usize]) -> Result<Vec<usize>, BrowseError> {
+        columns.iter().map(|&c| self.place(c)).collect()
     }
 
     /// Where a column stands in the store.

@@ -302,15 +302,12 @@ fn find_label(table: &RawTable, given: Option<&str>, notes: &mut Vec<String>) ->
             "There is no column `{wanted}`; the label was guessed."
         ));
     }
-    let plain: Vec<String> = table.names.iter().map(|n| letters(n)).collect();
-    for name in LABEL_NAMES {
-        if let Some(index) = plain.iter().position(|p| p == name) {
-            notes.push(format!(
-                "The label is `{}`, by its name.",
-                table.names[index].trim()
-            ));
-            return Some(index);
-        }
+    if let Some(index) = label_by_name(&table.names) {
+        notes.push(format!(
+            "The label is `{}`, by its name.",
+            table.names[index].trim()
+        ));
+        return Some(index);
     }
     let last = table.names.len().checked_sub(1)?;
     notes.push(format!(
@@ -318,6 +315,14 @@ fn find_label(table: &RawTable, given: Option<&str>, notes: &mut Vec<String>) ->
         table.names[last].trim()
     ));
     Some(last)
+}
+
+/// The column whose name says label.
+pub fn label_by_name<S: AsRef<str>>(names: &[S]) -> Option<usize> {
+    let plain: Vec<String> = names.iter().map(|n| letters(n.as_ref())).collect();
+    LABEL_NAMES
+        .iter()
+        .find_map(|name| plain.iter().position(|p| p == name))
 }
 
 /// Letters and digits of a name, lower case.

@@ -15,7 +15,7 @@ mod target;
 pub use column::{ColumnKind, ColumnSpec, Role, Schema};
 pub use diff::{ColumnChange, SchemaDiff, diff};
 pub use file::{SchemaError, named, named_preset, read_file, to_text, write_file};
-pub use infer::{Inferred, infer};
+pub use infer::{Inferred, infer, label_by_name};
 pub use labels::{fill_classes, labels};
 pub use presets::{PRESETS, preset, preset_target, target_names};
 pub use resolve::resolve;

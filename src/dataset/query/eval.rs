@@ -124,8 +124,20 @@ impl On<'_> {
             .map_err(|e| self.engine(column, &e))
     }
 
-    fn texts(&self, column: &Word, name: &str) -> Result<Vec<Option<String>>, QueryError> {
-        self.frame.texts(name).map_err(|e| self.engine(column, &e))
+    /// Whether each cell satisfies a condition on its text; a missing one does as `missing` says.
+    fn texts(
+        &self,
+        column: &Word,
+        name: &str,
+        missing: bool,
+        satisfies: impl Fn(&str) -> bool,
+    ) -> Result<Vec<bool>, QueryError> {
+        let mut rows = vec![false; self.frame.rows()];
+        let seen = self.frame.visit_texts(name, |row, text| {
+            rows[row] = text.map_or(missing, &satisfies);
+        });
+        seen.map_err(|e| self.engine(column, &e))?;
+        Ok(rows)
     }
 
     fn compare(
@@ -137,10 +149,7 @@ impl On<'_> {
         let name = self.name(column)?;
         if comparison == Comparison::Contains {
             let wanted = value.text.to_lowercase();
-            let contains =
-                |t: Option<String>| t.is_some_and(|t| t.to_lowercase().contains(&wanted));
-            let texts = self.texts(column, &name)?;
-            return Ok(texts.into_iter().map(contains).collect());
+            return self.texts(column, &name, false, |t| contains(t, &wanted));
         }
         if self.is_numeric(column, &name)? {
             let wanted = self.number(&name, value)?;
@@ -151,14 +160,9 @@ impl On<'_> {
                 .map(|n| n.partial_cmp(&wanted).is_some_and(|o| holds(comparison, o)))
                 .collect());
         }
-        let texts = self.texts(column, &name)?;
-        Ok(texts
-            .iter()
-            .map(|t| {
-                t.as_deref()
-                    .is_some_and(|t| holds(comparison, t.cmp(value.text.as_str())))
-            })
-            .collect())
+        self.texts(column, &name, false, |t| {
+            holds(comparison, t.cmp(value.text.as_str()))
+        })
     }
 
     fn among(&self, column: &Word, values: &[Word]) -> Result<Vec<bool>, QueryError> {
@@ -170,14 +174,7 @@ impl On<'_> {
             let numbers = self.numbers(column, &name)?;
             return Ok(numbers.iter().map(|n| wanted.contains(n)).collect());
         }
-        let texts = self.texts(column, &name)?;
-        Ok(texts
-            .iter()
-            .map(|t| {
-                t.as_ref()
-                    .is_some_and(|t| values.iter().any(|v| v.text == *t))
-            })
-            .collect())
+        self.texts(column, &name, false, |t| values.iter().any(|v| v.text == t))
     }
 
     fn missing(&self, column: &Word) -> Result<Vec<bool>, QueryError> {
@@ -186,9 +183,21 @@ impl On<'_> {
             let numbers = self.numbers(column, &name)?;
             return Ok(numbers.iter().map(|n| n.is_nan()).collect());
         }
-        let texts = self.texts(column, &name)?;
-        Ok(texts.iter().map(Option::is_none).collect())
+        self.texts(column, &name, true, |_| false)
     }
+}
+
+/// Whether a text contains another, which is in lower case, without regard to case.
+fn contains(text: &str, wanted: &str) -> bool {
+    if text.is_ascii() && wanted.is_ascii() {
+        // Without a copy: most texts are like this, and there are many.
+        let (text, wanted) = (text.as_bytes(), wanted.as_bytes());
+        return wanted.is_empty()
+            || text
+                .windows(wanted.len())
+                .any(|part| part.eq_ignore_ascii_case(wanted));
+    }
+    text.to_lowercase().contains(wanted)
 }
 
 fn holds(comparison: Comparison, order: Ordering) -> bool {
