@@ -625,12 +625,52 @@ pub enum GlyphSet {
     Ascii,
 }
 
+/// The colours of the console.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UiTheme {
+    /// The terminal's own 16 colours, no background.
+    #[default]
+    Terminal,
+    /// Light on dark.
+    Dark,
+    /// Dark on light.
+    Light,
+    /// The set of Okabe and Ito on a dark ground.
+    ColourBlind,
+    /// The same hues on white.
+    ColourBlindLight,
+}
+
+/// How many colours the console may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColourLevel {
+    /// By `NO_COLOR`, `COLORTERM` and `TERM`.
+    #[default]
+    Auto,
+    /// None.
+    None,
+    /// The terminal's own 16.
+    #[serde(rename = "16")]
+    Sixteen,
+    /// The 256 of xterm.
+    #[serde(rename = "256")]
+    Indexed,
+    /// 24 bits.
+    True,
+}
+
 /// `[ui]`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct UiConfig {
     /// Glyphs of plots.
     pub glyphs: GlyphSet,
+    /// Colours of the screens.
+    pub theme: UiTheme,
+    /// How many colours may be used.
+    pub colours: ColourLevel,
     /// Keys by command id, `"training.stop-after-round" = "c"`.
     pub keys: BTreeMap<String, String>,
 }

@@ -425,7 +425,18 @@ const SECTIONS: &[Section] = &[
     Section {
         name: "ui",
         about: "The console.",
-        keys: &[key("glyphs", "Plots: auto, braille, block or ascii.")],
+        keys: &[
+            key("glyphs", "Plots: auto, braille, block or ascii."),
+            key(
+                "theme",
+                "Colours: terminal (its own, no background), dark, light, colour-blind or \
+                 colour-blind-light.",
+            ),
+            key(
+                "colours",
+                "How many: auto (NO_COLOR, COLORTERM, TERM decide), none, \"16\", \"256\" or true.",
+            ),
+        ],
     },
     Section {
         name: "ui.keys",

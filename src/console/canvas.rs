@@ -2,6 +2,7 @@
 //! nothing can be drawn outside, so no size and no content can break a frame.
 
 use super::glyphs::Glyphs;
+use super::hits::{Hits, Target};
 use super::theme::{Theme, Tone};
 use crate::text;
 use ratatui::buffer::Buffer;
@@ -11,6 +12,7 @@ use ratatui::layout::Rect;
 pub struct Canvas<'a> {
     buffer: &'a mut Buffer,
     area: Rect,
+    hits: Option<&'a Hits>,
     /// Glyphs in use.
     pub glyphs: Glyphs,
     /// Theme in use.
@@ -21,11 +23,33 @@ impl<'a> Canvas<'a> {
     /// A canvas over the whole buffer.
     pub fn new(buffer: &'a mut Buffer, glyphs: Glyphs, theme: Theme) -> Self {
         let area = buffer.area;
+        if theme.palette().is_some() {
+            buffer.set_style(area, theme.ground());
+        }
         Self {
             buffer,
             area,
+            hits: None,
             glyphs,
             theme,
+        }
+    }
+    /// Notes from now on what a click would choose.
+    pub fn noting(mut self, hits: &'a Hits) -> Self {
+        self.hits = Some(hits);
+        self
+    }
+    /// Says what a click into this part chooses.
+    pub fn hit(&self, x: u16, y: u16, width: u16, height: u16, target: Target) {
+        if let Some(hits) = self.hits {
+            let (x, y) = self.on_screen(x, y);
+            let place = Rect {
+                x,
+                y,
+                width,
+                height,
+            };
+            hits.note(place.intersection(self.area), target);
         }
     }
     /// Columns.
@@ -60,6 +84,7 @@ impl<'a> Canvas<'a> {
         Canvas {
             buffer: self.buffer,
             area,
+            hits: self.hits,
             glyphs: self.glyphs,
             theme: self.theme,
         }
@@ -75,6 +100,8 @@ impl<'a> Canvas<'a> {
         }
         let width = width.min(self.area.width - x);
         let clean = text::fit(text, width as usize, self.glyphs.marks());
+        #[cfg(test)]
+        super::overlap::text(self.buffer, (self.area.x + x, self.area.y + y), &clean);
         let style = self.theme.style(tone);
         let (end, _) = self.buffer.set_stringn(
             self.area.x + x,
@@ -111,10 +138,14 @@ impl<'a> Canvas<'a> {
     }
     /// Blanks everything.
     pub fn clear(&mut self) {
+        let ground = self.theme.ground();
+        #[cfg(test)]
+        super::overlap::forget(self.area);
         for y in self.area.top()..self.area.bottom() {
             for x in self.area.left()..self.area.right() {
                 if let Some(cell) = self.buffer.cell_mut((x, y)) {
                     cell.reset();
+                    cell.set_style(ground);
                 }
             }
         }

@@ -3,13 +3,15 @@
 
 use super::glyphs::Glyphs;
 use super::theme::Colours;
-use crate::config::GlyphSet;
+use crate::config::{GlyphSet, UiConfig, UiTheme};
 
 /// Colours and glyphs in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
     /// Colour level.
     pub colours: Colours,
+    /// Theme.
+    pub theme: UiTheme,
     /// Glyph set.
     pub glyphs: Glyphs,
     /// Whether tmux stands between the console and the terminal.
@@ -17,22 +19,18 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// Decides from environment variables and the configured glyph set.
-    pub fn detect(variable: impl Fn(&str) -> Option<String>, wanted: GlyphSet) -> Self {
+    /// Decides from environment variables and `[ui]`.
+    pub fn detect(variable: impl Fn(&str) -> Option<String>, ui: &UiConfig) -> Self {
         let set = |name: &str| variable(name).filter(|v| !v.is_empty());
         let term = set("TERM").unwrap_or_default();
-        let colours = if set("NO_COLOR").is_some() || term.starts_with("vt") || term == "dumb" {
-            Colours::None
-        } else {
-            Colours::Sixteen
-        };
+        let colours = Colours::detect(&variable, ui.colours);
         let locale = set("LC_ALL")
             .or_else(|| set("LC_CTYPE"))
             .or_else(|| set("LANG"))
             .unwrap_or_default()
             .to_ascii_lowercase();
         let utf8 = locale.contains("utf-8") || locale.contains("utf8");
-        let glyphs = match wanted {
+        let glyphs = match ui.glyphs {
             GlyphSet::Braille => Glyphs::Braille,
             GlyphSet::Block => Glyphs::Block,
             GlyphSet::Ascii => Glyphs::Ascii,
@@ -43,6 +41,7 @@ impl Capabilities {
         };
         Self {
             colours,
+            theme: ui.theme,
             glyphs,
             tmux: set("TMUX").is_some(),
         }
@@ -53,14 +52,18 @@ impl Capabilities {
 mod tests {
     use super::*;
 
-    fn detect(env: &[(&str, &str)], wanted: GlyphSet) -> Capabilities {
+    fn detect(env: &[(&str, &str)], glyphs: GlyphSet) -> Capabilities {
+        let ui = UiConfig {
+            glyphs,
+            ..UiConfig::default()
+        };
         let env: Vec<(String, String)> = env
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
             .collect();
         Capabilities::detect(
             |name| env.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone()),
-            wanted,
+            &ui,
         )
     }
 
@@ -70,7 +73,7 @@ mod tests {
             &[("TERM", "xterm-256color"), ("LANG", "de_DE.UTF-8")],
             GlyphSet::Auto,
         );
-        assert_eq!((c.colours, c.glyphs), (Colours::Sixteen, Glyphs::Braille));
+        assert_eq!((c.colours, c.glyphs), (Colours::Indexed, Glyphs::Braille));
         let c = detect(
             &[
                 ("TERM", "xterm"),

@@ -2,7 +2,7 @@
 //! nothing else reaches the model.
 
 use chrono::{DateTime, Utc};
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyEvent, MouseEvent};
 
 use super::jobs::{Done, JobKey};
 use crate::error::ErrorReport;
@@ -13,6 +13,8 @@ use crate::events::ReadLine;
 pub enum Message {
     /// A key was pressed or repeats.
     Key(KeyEvent),
+    /// The mouse did something; only when it was asked for.
+    Mouse(MouseEvent),
     /// Text was pasted.
     Paste(String),
     /// The terminal has a new size.
@@ -46,6 +48,8 @@ pub enum Message {
         /// What it brought.
         result: Result<Done, ErrorReport>,
     },
+    /// The process was asked to stop, and nobody could continue it.
+    NoShell,
     /// The process was continued after a stop; the screen may show anything.
     Continued,
 }

@@ -16,12 +16,14 @@ pub mod effect;
 pub mod engine;
 pub mod follow;
 pub mod glyphs;
+pub mod hits;
 pub mod jobs;
 pub mod keymap;
 pub mod layout;
 pub mod log_lines;
 pub mod message;
 pub mod model;
+pub mod pacer;
 pub mod painter;
 pub mod replay;
 pub mod run_table;
@@ -32,6 +34,8 @@ pub mod update;
 pub mod widgets;
 pub mod work;
 
+#[cfg(test)]
+mod overlap;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

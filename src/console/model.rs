@@ -219,6 +219,8 @@ pub struct Model {
     pub followings: u64,
     /// Whether the screen may differ from the model.
     pub dirty: bool,
+    /// Whether the mouse is the console's; else it is the terminal's.
+    pub mouse: bool,
     /// Whether the console ends.
     pub quit: bool,
 }
@@ -257,6 +259,7 @@ impl Model {
             jobs: Jobs::default(),
             followings: 0,
             dirty: true,
+            mouse: false,
             quit: false,
         }
     }
@@ -265,6 +268,7 @@ impl Model {
     pub fn theme(&self) -> Theme {
         Theme {
             colours: self.capabilities.colours,
+            name: self.capabilities.theme,
         }
     }
     /// The glyphs.

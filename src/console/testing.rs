@@ -487,6 +487,7 @@ pub fn health() -> Health {
 pub fn capabilities() -> Capabilities {
     Capabilities {
         colours: Colours::Sixteen,
+        theme: crate::config::UiTheme::Terminal,
         glyphs: Glyphs::Braille,
         tmux: false,
     }

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use super::Finding;
+use crate::config::ColourLevel;
+use crate::console::theme::Colours;
 
 /// Runs the checks.
 pub(super) fn check() -> Vec<Finding> {
@@ -39,10 +41,11 @@ fn terminal() -> Finding {
             "Use `netsec watch RUN --plain`, or a terminal that sets TERM.",
         );
     }
-    let colours = if env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) {
+    let level = Colours::detect(|name| env::var(name).ok(), ColourLevel::Auto);
+    let colours = if level == Colours::None && env::var_os("NO_COLOR").is_some() {
         "no colours (NO_COLOR)"
     } else {
-        "16 colours"
+        level.name()
     };
     let tmux = if env::var_os("TMUX").is_some() {
         ", inside tmux"

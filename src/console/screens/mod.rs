@@ -12,6 +12,7 @@ mod validation;
 use super::canvas::Canvas;
 use super::commands::{COMMANDS, Command, Scope, Screen};
 use super::dialogs::Dialog;
+use super::hits::Target;
 use super::layout::{self, Room};
 use super::model::{Availability, ChampionLine, Model, OpenRun};
 use super::theme::Tone;
@@ -138,11 +139,13 @@ fn tabs(model: &Model, canvas: &mut Canvas<'_>) {
         } else {
             format!("{key}{}{star}", screen.short_title())
         };
+        let begin = x;
         x = if screen == model.screen {
             canvas.put(x, 0, &format!("[{text}]"), Tone::Cursor)
         } else {
             canvas.put(x, 0, &format!(" {text} "), Tone::Plain)
         };
+        canvas.hit(begin, 0, x.saturating_sub(begin), 1, Target::Run(go));
         x += u16::from(wide);
     }
     let mode = if model.session.view_only.is_some() {

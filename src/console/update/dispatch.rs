@@ -53,6 +53,8 @@ impl Update<'_> {
                 self.model.capabilities.glyphs = next;
                 self.say(Tone::Plain, format!("Glyphs: {}.", next.name()));
             }
+            Command::CycleTheme => self.next_theme(),
+            Command::ToggleMouse => self.toggle_mouse(),
             Command::Back | Command::GoHome => self.model.screen = Screen::Home,
             Command::GoData => self.go_data(),
             Command::GoValidation => self.go_validation(),

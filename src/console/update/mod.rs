@@ -4,6 +4,7 @@ mod cursors;
 mod data;
 mod dispatch;
 mod keys;
+mod manners;
 mod open_run;
 mod results;
 mod validation;
@@ -58,6 +59,7 @@ impl Update<'_> {
         match message {
             Message::Key(key) => self.key(key),
             Message::Paste(text) => self.paste(&text),
+            Message::Mouse(event) => self.mouse(event),
             Message::Resize(w, h) => {
                 self.model.size = (w, h);
                 self.model.dirty = true;
@@ -84,6 +86,10 @@ impl Update<'_> {
                 generation,
                 result,
             } => self.job_done(key, generation, result),
+            Message::NoShell => self.say(
+                Tone::Plain,
+                "Not suspended: no shell is there to continue it.",
+            ),
             Message::Continued => {
                 self.effects.push(Effect::Repaint);
                 self.model.dirty = true;

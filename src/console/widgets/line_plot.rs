@@ -291,7 +291,7 @@ mod tests {
         ) {
             let glyphs = [Glyphs::Braille, Glyphs::Block, Glyphs::Ascii][set as usize];
             let mut buffer = Buffer::empty(Rect::new(0, 0, w, h));
-            let theme = Theme { colours: Colours::Sixteen };
+            let theme = Theme::terminal(Colours::Sixteen);
             let points = mean_by_step(&points);
             let plot = LinePlot {
                 y: y_axis(false, points.iter().map(|p| p.1)),

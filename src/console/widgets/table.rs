@@ -1,6 +1,7 @@
 //! A table with a `>` for the cursor. Columns that do not fit are left out from the right.
 
 use crate::console::canvas::Canvas;
+use crate::console::hits::Target;
 use crate::console::layout::first_row;
 use crate::console::theme::Tone;
 
@@ -65,6 +66,10 @@ impl Table<'_> {
                     .next()
                     .map_or(("", Tone::Plain), |(text, tone)| (text.as_str(), *tone))
             });
+            if let Some(cursor) = self.cursor {
+                let way = i as isize - cursor as isize;
+                canvas.hit(0, y, canvas.width(), 1, Target::Step(way));
+            }
             if self.cursor == Some(i) {
                 canvas.put(1, y, ">", Tone::Cursor);
             }
