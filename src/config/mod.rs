@@ -10,9 +10,9 @@ pub mod template;
 
 pub use load::{ConfigError, load, parse};
 pub use sections::{
-    ApprovalConfig, ArrayPolicy, CategoricalImpute, ClassWeight, ColourLevel, Config, DriftConfig, EncodeKind,
-    GateConfig, GlyphSet, NumericImpute, RareCategories, ScaleKind, SchemaConfig, SelectionMetric,
-    Severity, SourceConfig, SourceKind, SplitConfig, SplitKind, StorageConfig, StorageKind,
-    TrackingConfig, TrainingConfig, TransformationConfig, UiConfig, UiTheme, UnknownCategories,
-    ValidationConfig,
+    ApprovalConfig, ArrayPolicy, CategoricalImpute, ClassWeight, ColourLevel, Config, DriftConfig,
+    EncodeKind, GateConfig, GlyphSet, NumericImpute, RareCategories, ScaleKind, SchemaConfig,
+    SelectionMetric, Severity, SourceConfig, SourceKind, SplitConfig, SplitKind, StorageConfig,
+    StorageKind, TrackingConfig, TrainingConfig, TransformationConfig, UiConfig, UiTheme,
+    UnknownCategories, ValidationConfig,
 };

@@ -658,6 +658,7 @@ pub enum ColourLevel {
     #[serde(rename = "256")]
     Indexed,
     /// 24 bits.
+    #[serde(rename = "24bit")]
     True,
 }
 

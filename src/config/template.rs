@@ -434,7 +434,7 @@ const SECTIONS: &[Section] = &[
             ),
             key(
                 "colours",
-                "How many: auto (NO_COLOR, COLORTERM, TERM decide), none, \"16\", \"256\" or true.",
+                "How many: auto (NO_COLOR, COLORTERM, TERM decide), none, 16, 256 or 24bit, in quotes.",
             ),
         ],
     },

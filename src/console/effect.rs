@@ -26,8 +26,6 @@ pub enum Effect {
     Send(Vec<u8>),
     /// Forget what is on the screen and paint everything.
     Repaint,
-    /// Take the mouse, or give it back to the terminal.
-    Mouse(bool),
     /// Give the terminal back and stop, as Ctrl-Z does.
     Suspend,
 }

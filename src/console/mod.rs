@@ -59,14 +59,13 @@ use self::jobs::JobKey;
 use self::keymap::Keymap;
 use self::message::Message;
 use self::model::{Model, Session};
+use self::pacer::{Due, FRAME, Pacer};
 use self::painter::Painter;
 use crate::config::UiConfig;
 use crate::error::{CommandError, ErrorKind};
 use crate::events::Actor;
 use crate::workspace::Workspace;
 
-/// Least time between two frames that only data asked for.
-const FRAME: Duration = Duration::from_millis(100);
 /// How long a push that has begun may take to end after the console was closed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -121,7 +120,7 @@ pub fn run(options: Options) -> Result<(), CommandError> {
 
 fn new_model(options: &Options) -> Result<Model, CommandError> {
     let keymap = Keymap::new(&options.ui.keys)?;
-    let capabilities = Capabilities::detect(|name| std::env::var(name).ok(), options.ui.glyphs);
+    let capabilities = Capabilities::detect(|name| std::env::var(name).ok(), &options.ui);
     let root = options.workspace.root();
     let place = root.canonicalize().unwrap_or_else(|_| root.to_owned());
     let place = place
@@ -151,7 +150,7 @@ struct Console {
     lost: UnboundedReceiver<()>,
     keys: EventStream,
     signals: Signals,
-    last_frame: Option<Instant>,
+    pacer: Pacer,
     // Last, so that the terminal is restored after everything else was dropped.
     _guard: terminal::Guard,
 }
@@ -160,6 +159,7 @@ struct Signals {
     hang_up: Signal,
     terminate: Signal,
     interrupt: Signal,
+    stop: Signal,
     go_on: Signal,
 }
 
@@ -169,6 +169,7 @@ impl Signals {
             hang_up: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            stop: signal(SignalKind::from_raw(signal_hook::consts::SIGTSTP))?,
             go_on: signal(SignalKind::from_raw(signal_hook::consts::SIGCONT))?,
         })
     }
@@ -208,7 +209,7 @@ impl Console {
             lost,
             keys: EventStream::new(),
             signals,
-            last_frame: None,
+            pacer: Pacer::default(),
             _guard: guard,
         })
     }
@@ -216,21 +217,27 @@ impl Console {
     async fn run(&mut self) -> Result<(), CommandError> {
         let first = update::begin(&mut self.model, Utc::now());
         self.start(first).await?;
-        // Keys paint at once, data at most ten times a second.
-        let mut at_once = true;
+        self.pacer.person();
         loop {
-            let due = self.last_frame.map(|t| t + FRAME);
-            if self.model.dirty && (at_once || due.is_none_or(|d| d <= Instant::now())) {
+            let due = self.pacer.due(self.model.dirty, Instant::now());
+            if due == Due::Now {
                 self.paint()?;
             }
-            at_once = false;
-            let wait = due.filter(|_| self.model.dirty);
+            self.pacer.settled(due == Due::Now, Instant::now());
+            let wait = match due {
+                Due::At(moment) => Some(moment),
+                Due::Now | Due::Never => None,
+            };
             let message = tokio::select! {
                 biased;
                 Some(()) = self.lost.recv() => return Err(terminal_lost()),
                 Some(()) = self.signals.hang_up.recv() => return Err(terminal_lost()),
                 Some(()) = self.signals.terminate.recv() => return Err(ended_by("SIGTERM")),
                 Some(()) = self.signals.interrupt.recv() => return Err(ended_by("SIGINT")),
+                Some(()) = self.signals.stop.recv() => {
+                    self.stop().await?;
+                    None
+                }
                 Some(()) = self.signals.go_on.recv() => {
                     // Stopped from outside: the shell may have left any mode behind.
                     terminal::restore();
@@ -238,7 +245,6 @@ impl Console {
                     Some(Message::Continued)
                 }
                 key = self.keys.next() => {
-                    at_once = true;
                     self.input(key).await?;
                     None
                 }
@@ -266,10 +272,15 @@ impl Console {
                 None | Some(Err(_)) => return Err(terminal_lost()),
                 Some(Ok(Event::Key(key))) => Some(Message::Key(key)),
                 Some(Ok(Event::Paste(text))) => Some(Message::Paste(text)),
+                Some(Ok(Event::Mouse(event))) => Some(Message::Mouse(event)),
                 Some(Ok(Event::Resize(w, h))) => Some(Message::Resize(w, h)),
-                Some(Ok(Event::FocusGained | Event::FocusLost | Event::Mouse(_))) => None,
+                Some(Ok(Event::FocusGained | Event::FocusLost)) => None,
             };
             if let Some(message) = message {
+                // A window that is dragged resizes hundreds of times a second: that is data.
+                if !matches!(message, Message::Resize(..)) {
+                    self.pacer.person();
+                }
                 self.take(message).await?;
             }
             if self.model.quit {
@@ -300,26 +311,39 @@ impl Console {
                     terminal::write_out(&bytes).map_err(|_| terminal_lost())?;
                 }
                 Some(ForScreen::Repaint) => self.painter.forget(),
-                Some(ForScreen::Suspend) => self.suspend().await?,
+                Some(ForScreen::Suspend) => self.suspend(),
             }
         }
         Ok(())
     }
 
-    /// What the terminal driver does for Ctrl-Z outside raw mode: the whole process group stops.
-    /// Where no shell could continue it, the kernel ignores the signal and the screen comes back.
-    async fn suspend(&mut self) -> Result<(), CommandError> {
-        terminal::restore();
+    /// What the terminal driver does for Ctrl-Z outside raw mode: the whole process group is asked
+    /// to stop. The console hears it like a SIGTSTP from anybody else.
+    fn suspend(&self) {
         let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+    }
+
+    /// Gives the terminal back, stops, and takes it again when somebody continues the process.
+    /// Where nobody could, as under a forced command of sshd, the signal is ignored: the kernel
+    /// does the same for a process that does not catch it.
+    async fn stop(&mut self) -> Result<(), CommandError> {
+        if !terminal::can_be_continued() {
+            return self.take(Message::NoShell).await;
+        }
+        terminal::restore();
+        let me = rustix::process::getpid();
+        let _ = rustix::process::kill_process(me, rustix::process::Signal::STOP);
         // Another thread may be the one that takes the signal; give it the moment it needs.
         let _ = tokio::time::timeout(FRAME, self.signals.go_on.recv()).await;
         self.take_terminal()?;
-        let effects = update::update(&mut self.model, Message::Continued, Utc::now());
-        Box::pin(self.start(effects)).await
+        self.take(Message::Continued).await
     }
 
     fn take_terminal(&mut self) -> Result<(), CommandError> {
         terminal::enter().map_err(|_| terminal_lost())?;
+        if self.model.mouse {
+            terminal::write_out(terminal::MOUSE_ON.as_bytes()).map_err(|_| terminal_lost())?;
+        }
         self.painter.forget();
         if let Ok((w, h)) = crossterm::terminal::size() {
             self.model.size = (w, h);
@@ -338,7 +362,6 @@ impl Console {
             })
             .map_err(|_| terminal_lost())?;
         self.model.dirty = false;
-        self.last_frame = Some(Instant::now());
         Ok(())
     }
 }

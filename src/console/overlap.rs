@@ -53,3 +53,40 @@ pub fn text(buffer: &Buffer, (x, y): (u16, u16), text: &str) {
         }
     });
 }
+
+mod tests {
+    use super::*;
+    use crate::console::canvas::Canvas;
+    use crate::console::glyphs::Glyphs;
+    use crate::console::theme::{Colours, Theme, Tone};
+
+    #[test]
+    fn text_over_text_is_noticed_and_what_was_cleared_is_free() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 20, 4));
+        let theme = Theme::terminal(Colours::Sixteen);
+        let mut canvas = Canvas::new(&mut buffer, Glyphs::Braille, theme);
+        let mut put = |x, text: &str, clear: bool| {
+            if clear {
+                canvas.clear();
+            }
+            canvas.put(x, 1, text, Tone::Plain);
+        };
+        let (_, found) = watch(|| {
+            put(0, "first", false);
+            put(6, "second", false);
+            put(0, "fi", false);
+            put(8, " covers", false);
+        });
+        assert_eq!(found, Vec::<String>::new());
+        let (_, found) = watch(|| {
+            put(0, "first", true);
+            put(3, "second", false);
+        });
+        assert_eq!(found.len(), 1, "{found:?}");
+        let (_, found) = watch(|| {
+            put(0, "first", true);
+            put(3, "second", true);
+        });
+        assert_eq!(found, Vec::<String>::new());
+    }
+}

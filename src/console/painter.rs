@@ -67,6 +67,7 @@ impl<W: FnMut(&[u8]) -> io::Result<()>> Painter<W> {
             self.blank = true;
         }
         let start = self.frame.len();
+        unsettle(&mut self.shown, &next);
         encode(&self.shown, &next, &mut self.frame);
         let moved = self.frame.len() > start;
         match cursor {
@@ -104,15 +105,33 @@ fn untangle(buffer: &mut Buffer) {
     }
 }
 
+/// Makes sure that the second half of a wide character that goes is sent again: what terminals put
+/// there differs in its background.
+fn unsettle(shown: &mut Buffer, next: &Buffer) {
+    let width = shown.area.width as usize;
+    for i in 0..shown.content.len() {
+        let symbol = shown.content[i].symbol();
+        if symbol.len() < 2 || symbol.width() < 2 || shown.content[i] == next.content[i] {
+            continue;
+        }
+        if !(i + 1).is_multiple_of(width) {
+            // No frame holds it: every text is cleaned.
+            shown.content[i + 1].set_symbol("\u{fffd}");
+        }
+    }
+}
+
 /// The style a terminal writes with.
 #[derive(Clone, Copy, PartialEq)]
 struct Pen {
     colour: Color,
+    ground: Color,
     modifier: Modifier,
 }
 
 const PLAIN: Pen = Pen {
     colour: Color::Reset,
+    ground: Color::Reset,
     modifier: Modifier::empty(),
 };
 
@@ -133,10 +152,13 @@ fn encode(shown: &Buffer, next: &Buffer, out: &mut Vec<u8>) {
             }
             _ => out.extend_from_slice(format!("\x1b[{};{}H", y + 1, x + 1).as_bytes()),
         }
-        // A blank shows neither colour nor boldness.
-        let blank = cell.symbol() == " " && !cell.modifier.contains(Modifier::REVERSED);
+        // A blank shows neither colour nor boldness, only what is behind it.
+        let blank = cell.symbol() == " "
+            && !cell.modifier.contains(Modifier::REVERSED)
+            && cell.bg == pen.ground;
         let want = Pen {
             colour: cell.fg,
+            ground: cell.bg,
             modifier: cell.modifier,
         };
         if want != pen && !blank {
@@ -170,22 +192,34 @@ fn select(pen: Pen, out: &mut Vec<u8>) {
             out.extend_from_slice(code.as_bytes());
         }
     }
-    let code = match pen.colour {
-        Color::Black => 30,
-        Color::Red => 31,
-        Color::Green => 32,
-        Color::Yellow => 33,
-        Color::Blue => 34,
-        Color::Magenta => 35,
-        Color::Cyan => 36,
-        Color::Gray => 37,
-        // The theme uses no other.
-        _ => 39,
-    };
-    if code != 39 {
-        out.extend_from_slice(format!(";{code}").as_bytes());
-    }
+    colour(pen.colour, 30, out);
+    colour(pen.ground, 40, out);
     out.push(b'm');
+}
+
+/// The code of a colour; `base` is 30 for the letters, 40 for what is behind them.
+fn colour(colour: Color, base: u8, out: &mut Vec<u8>) {
+    let code = match colour {
+        Color::Black => base,
+        Color::Red => base + 1,
+        Color::Green => base + 2,
+        Color::Yellow => base + 3,
+        Color::Blue => base + 4,
+        Color::Magenta => base + 5,
+        Color::Cyan => base + 6,
+        Color::Gray => base + 7,
+        Color::Indexed(n) => {
+            out.extend_from_slice(format!(";{};5;{n}", base + 8).as_bytes());
+            return;
+        }
+        Color::Rgb(r, g, b) => {
+            out.extend_from_slice(format!(";{};2;{r};{g};{b}", base + 8).as_bytes());
+            return;
+        }
+        // The themes use no other; after a clean slate it is the terminal's own already.
+        _ => return,
+    };
+    out.extend_from_slice(format!(";{code}").as_bytes());
 }
 
 #[cfg(test)]
@@ -193,6 +227,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use ratatui::style::Style;
+
+    fn seen(colour: Color) -> vt100::Color {
+        match colour {
+            Color::Red => vt100::Color::Idx(1),
+            Color::Cyan => vt100::Color::Idx(6),
+            Color::Indexed(n) => vt100::Color::Idx(n),
+            Color::Rgb(r, g, b) => vt100::Color::Rgb(r, g, b),
+            _ => vt100::Color::Default,
+        }
+    }
 
     #[test]
     fn an_unchanged_frame_is_nothing() {
@@ -226,7 +270,7 @@ mod tests {
         #[test]
         fn the_screen_equals_the_buffer(
             frames in prop::collection::vec(
-                prop::collection::vec((0u16..20, 0u16..5, "[a-zé日⣿ ]{1,6}", 0u8..4), 0..12), 1..5),
+                prop::collection::vec((0u16..20, 0u16..5, "[a-zé日⣿ ]{1,6}", 0u8..6), 0..12), 1..5),
         ) {
             let mut parser = vt100::Parser::new(5, 20, 0);
             let mut last = Buffer::empty(Rect::new(0, 0, 20, 5));
@@ -239,6 +283,8 @@ mod tests {
                                 0 => Style::new(),
                                 1 => Style::new().fg(Color::Red),
                                 2 => Style::new().add_modifier(Modifier::BOLD),
+                                3 => Style::new().fg(Color::Indexed(81)).bg(Color::Indexed(234)),
+                                4 => Style::new().fg(Color::Rgb(1, 2, 3)).bg(Color::Rgb(250, 250, 9)),
                                 _ => Style::new().fg(Color::Cyan).add_modifier(Modifier::BOLD),
                             };
                             b.set_stringn(*x, *y, text, 20 - *x as usize, style);
@@ -256,7 +302,9 @@ mod tests {
                     let want = last.cell((x, y)).unwrap();
                     let shown = if cell.contents().is_empty() { " " } else { cell.contents() };
                     prop_assert_eq!(shown, want.symbol());
+                    prop_assert_eq!(cell.bgcolor(), seen(want.bg));
                     if want.symbol() != " " {
+                        prop_assert_eq!(cell.fgcolor(), seen(want.fg));
                         prop_assert_eq!(cell.bold(), want.modifier.contains(Modifier::BOLD));
                     }
                 }

@@ -1,8 +1,8 @@
 //! The terminal: every mode the console turns on, and the one place that turns them off.
 //!
 //! `restore` is idempotent and called by the guard's `Drop`, by the panic hook before anything is
-//! printed, and before the process stops for Ctrl-Z. No question is ever put to the terminal, the
-//! mouse stays the user's, and the kitty keyboard protocol is not used: all three survive a
+//! printed, and before the process stops. No question is ever put to the terminal, the mouse stays
+//! the user's until asked for, and the kitty keyboard protocol is not used: all three survive a
 //! dropped SSH connection badly.
 
 use std::io;
@@ -11,11 +11,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
+use rustix::process::{Pid, getpgid, getppid, getsid};
 
 /// Alternate screen, bracketed paste, no cursor, blank.
 pub const ENTER: &str = "\x1b[?1049h\x1b[?2004h\x1b[?25l\x1b[m\x1b[2J";
-/// The reverse, and the end of a synchronised update that may have been cut off.
-pub const LEAVE: &str = "\x1b[?2026l\x1b[m\x1b[?2004l\x1b[?25h\x1b[?1049l";
+/// The reverse, and the end of a synchronised update that may have been cut off. The mouse goes
+/// back whether it was taken or not.
+pub const LEAVE: &str = "\x1b[?2026l\x1b[m\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[?25h\x1b[?1049l";
+/// Clicks and the wheel are told, in the form that has no limit at column 223.
+pub const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+/// The mouse is the terminal's again.
+pub const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
 
 static ACTIVE: AtomicBool = AtomicBool::new(false);
 
@@ -73,6 +79,35 @@ pub fn write_out(mut bytes: &[u8]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether somebody could continue this process after it stopped: a parent in the same session but
+/// another process group, which is what a shell with job control is.
+pub fn can_be_continued() -> bool {
+    let (Ok(group), Ok(session)) = (getpgid(None), getsid(None)) else {
+        return false;
+    };
+    let mut parent = getppid();
+    // A shell script between the shell and the console shares its group: look further up.
+    for _ in 0..64 {
+        let Some(pid) = parent else { return false };
+        match (getpgid(Some(pid)), getsid(Some(pid))) {
+            (Ok(_), Ok(s)) if s != session => return false,
+            (Ok(g), Ok(_)) if g != group => return true,
+            (Ok(_), Ok(_)) => parent = parent_of(pid),
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// The parent of another process; unknown without `/proc`.
+fn parent_of(pid: Pid) -> Option<Pid> {
+    let path = format!("/proc/{}/stat", pid.as_raw_nonzero());
+    let stat = std::fs::read_to_string(path).ok()?;
+    // The name in parentheses may hold anything; state and parent follow it.
+    let (_, rest) = stat.rsplit_once(')')?;
+    Pid::from_raw(rest.split_whitespace().nth(1)?.parse().ok()?)
 }
 
 thread_local! {
@@ -178,6 +213,8 @@ mod tests {
         let before = fresh(parser.screen());
         parser.process(ENTER.as_bytes());
         assert!(parser.screen().alternate_screen() && parser.screen().hide_cursor());
+        parser.process(MOUSE_ON.as_bytes());
+        assert_ne!(fresh(parser.screen()), before);
         parser.process(b"\x1b[?2026h\x1b[5;7H\x1b[1;31mcut off in the middle");
         parser.process(LEAVE.as_bytes());
         assert_eq!(fresh(parser.screen()), before);

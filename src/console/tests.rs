@@ -3,6 +3,7 @@
 
 mod behaviour;
 mod bytes;
+mod manners;
 mod properties;
 mod snapshots;
 mod table;

@@ -406,7 +406,10 @@ mod tests {
         }
         for colours in [Colours::Indexed, Colours::True] {
             let style = Theme::terminal(colours).style(Tone::Good);
-            assert_eq!((style.fg, style.bg), (Some(Color::Green), Some(Color::Reset)));
+            assert_eq!(
+                (style.fg, style.bg),
+                (Some(Color::Green), Some(Color::Reset))
+            );
         }
     }
 

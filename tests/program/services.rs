@@ -242,6 +242,40 @@ impl Dagshub {
     }
 }
 
+/// An SSH server on loopback for whoever runs the tests, and tmux.
+#[derive(Clone, Debug)]
+pub struct Sshd {
+    pub port: String,
+    pub user: String,
+    /// File of the private key that may log in.
+    pub key: String,
+    pub public_key: String,
+    pub known_hosts: String,
+    /// A test appends its line here: options, then `public_key`.
+    pub authorized_keys: String,
+    pub ssh: String,
+    pub ssh_libraries: String,
+    pub tmux: String,
+    pub tmux_libraries: String,
+}
+
+impl Sshd {
+    fn new(facts: &Value) -> Self {
+        Self {
+            port: word(facts, "port"),
+            user: word(facts, "user"),
+            key: word(facts, "key"),
+            public_key: word(facts, "public_key"),
+            known_hosts: word(facts, "known_hosts"),
+            authorized_keys: word(facts, "authorized_keys"),
+            ssh: word(facts, "ssh"),
+            ssh_libraries: word(facts, "ssh_libraries"),
+            tmux: word(facts, "tmux"),
+            tmux_libraries: word(facts, "tmux_libraries"),
+        }
+    }
+}
+
 /// The shared MongoDB.
 pub fn mongodb() -> MongoDb {
     shared().mongodb()
@@ -318,7 +352,7 @@ pub struct Servers {
 
 impl Servers {
     /// Starts servers of one's own, at once, and waits for all: `mongod`, `mongod-tls`, `s3`,
-    /// `mlflow`, `dagshub`. For tests that kill them.
+    /// `mlflow`, `dagshub`, `sshd`. For tests that kill them.
     pub fn own(names: &[&'static str]) -> Self {
         let servers = Self::empty();
         servers.start_all(names);
@@ -428,6 +462,10 @@ impl Servers {
 
     pub fn dagshub(&self) -> Dagshub {
         Dagshub::new(&self.facts_of("dagshub"))
+    }
+
+    pub fn sshd(&self) -> Sshd {
+        Sshd::new(&self.facts_of("sshd"))
     }
 
     /// Makes a bucket with a unique name and returns it.

@@ -95,6 +95,49 @@ def _pip(name: str, target: pathlib.Path) -> None:
     )
 
 
+def debian(name: str) -> pathlib.Path:
+    """Makes sure that the Debian packages of a list are unpacked, and returns their root."""
+    wanted = (REQUIREMENTS / f"{name}.debian").read_text()
+    told = hashlib.sha256(f"{wanted}{platform.machine()}".encode()).hexdigest()[:12]
+    target = cache() / f"{name}-debian-{told}"
+    if target.is_dir():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with open(target.parent / f"{name}-debian.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if target.is_dir():
+            return target
+        aside = target.with_name(f"{target.name}.installing")
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+        _unpack(name, wanted.split(), aside)
+        aside.rename(target)
+    return target
+
+
+def _unpack(name: str, wanted: list[str], target: pathlib.Path) -> None:
+    """Downloads packages and unpacks them; installs nothing."""
+    steps = [["apt-get", "download", "--quiet", *wanted]]
+    try:
+        for step in steps:
+            done = subprocess.run(step, cwd=target, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            if done.returncode:
+                said = [line for line in done.stderr.splitlines() if line.startswith("E:")] or ["E: no reason given"]
+                raise Missing(
+                    f"the test needs the Debian packages {', '.join(wanted)}, and apt-get could not "
+                    f"download them: {said[0].removeprefix('E: ')}"
+                )
+            if step[0] == "apt-get":
+                steps += [["dpkg", "-x", str(deb), "."] for deb in sorted(target.glob("*.deb"))]
+    except FileNotFoundError as e:
+        raise Missing(
+            f"the test needs {name}: install it, or run on Debian, where it comes from the packages "
+            f"{', '.join(wanted)} ({e.filename} is not here)"
+        ) from e
+    for deb in target.glob("*.deb"):
+        deb.unlink()
+
+
 def path(*folders: pathlib.Path) -> str:
     """A PYTHONPATH."""
     return os.pathsep.join(str(f) for f in folders)

@@ -2,6 +2,7 @@
 
 use super::{bytes, figure, outcome_word, run_word, stage_word, took, training_share};
 use crate::console::canvas::Canvas;
+use crate::console::hits::Target;
 use crate::console::layout::Room;
 use crate::console::model::{ChampionLine, Model, Need, OpenRun};
 use crate::console::theme::Tone;
@@ -267,6 +268,17 @@ fn needs_rows_only(model: &Model, canvas: &mut Canvas<'_>) {
         headings: false,
     }
     .view(canvas);
+    if model.home_cursor >= needs.len() {
+        rows_elsewhere(model, canvas, 0, 0..needs.len());
+    }
+}
+
+/// What a click chooses in the list in which the cursor is not.
+fn rows_elsewhere(model: &Model, canvas: &Canvas<'_>, y: u16, rows: std::ops::Range<usize>) {
+    for (y, row) in (y..canvas.height()).zip(rows) {
+        let way = row as isize - model.home_cursor as isize;
+        canvas.hit(0, y, canvas.width(), 1, Target::Step(way));
+    }
 }
 
 fn need_text(model: &Model, need: &Need<'_>) -> String {
@@ -343,6 +355,10 @@ fn runs(model: &Model, canvas: &mut Canvas<'_>, headings: bool) {
         headings,
     }
     .view(&mut canvas.part(0, 1, canvas.width(), h));
+    if model.home_cursor < needs {
+        let y = 1 + u16::from(headings);
+        rows_elsewhere(model, canvas, y, needs..needs + runs.len());
+    }
 }
 
 fn health_lines(model: &Model) -> Vec<(&'static str, String, &'static str, Tone)> {

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use crate::console::canvas::Canvas;
 use crate::console::commands::Screen;
+use crate::console::jobs::Done;
 use crate::console::model::Model;
 use crate::console::painter::Painter;
 use crate::console::screens;
@@ -46,12 +47,16 @@ impl Meter {
 fn the_first_paint_is_one_write_within_budget() {
     for (size, most) in [((80, 24), 6_000), ((120, 36), 9_000)] {
         for screen in Screen::ALL {
-            let mut model = training(size);
-            model.screen = screen;
-            let mut meter = Meter::new(size);
-            let bytes = meter.paint(&model);
-            assert!(bytes <= most, "{screen:?} at {size:?}: {bytes}");
-            assert_eq!(meter.writes.get(), 1);
+            for build in [training, waiting, long] {
+                let mut model = build(size);
+                press(&mut model, &key_of(screen));
+                fill(&mut model, screen);
+                let mut meter = Meter::new(size);
+                let bytes = meter.paint(&model);
+                println!("{screen:?} at {size:?}: {bytes} bytes");
+                assert!(bytes <= most, "{screen:?} at {size:?}: {bytes}");
+                assert_eq!(meter.writes.get(), 1);
+            }
         }
     }
 }
@@ -133,5 +138,68 @@ fn a_training_update_costs_at_most_200_bytes() {
         } else {
             assert!(mean <= 260, "{screen:?}: {costs:?}");
         }
+    }
+}
+
+/// The cursor goes down the list of every screen that has one, and scrolls what has none.
+#[test]
+fn scrolling_a_row_costs_at_most_2000_bytes() {
+    let size = (80, 24);
+    for screen in Screen::ALL {
+        let mut model = long(size);
+        press(&mut model, &key_of(screen));
+        fill(&mut model, screen);
+        let mut meter = Meter::new(size);
+        meter.paint(&model);
+        let mut costs = Vec::new();
+        for key in ["down"; 40].into_iter().chain(["up"; 40]) {
+            press(&mut model, key);
+            costs.push(meter.paint(&model));
+        }
+        let most = costs.iter().max().unwrap();
+        println!("{screen:?}: at most {most} bytes a row");
+        assert!(*most <= 2_000, "{screen:?}: {costs:?}");
+        // Where every line fits, as on Validate and Data without rows, nothing moves.
+        let lists = !matches!(screen, Screen::Data | Screen::Validation);
+        assert!(
+            costs.iter().any(|c| *c > 0) || !lists,
+            "{screen:?}: nothing moved, so nothing was measured"
+        );
+    }
+}
+
+fn key_of(screen: Screen) -> String {
+    let at = Screen::ALL.iter().position(|s| *s == screen).unwrap();
+    (at + 1).to_string()
+}
+
+/// A model with more runs, plans and log than fit on a screen.
+fn long(size: (u16, u16)) -> Model {
+    let mut model = waiting(size);
+    let ids: Vec<String> = (0..60)
+        .map(|i| format!("202611{:02}-0905-{:04x}", 1 + i % 28, 0x1000 + i * 37))
+        .collect();
+    let template = rows().remove(2);
+    let mut runs = model.runs.clone().unwrap();
+    runs.extend(ids.iter().map(|id| {
+        let mut row = template.clone();
+        row.id = id.parse().unwrap();
+        row
+    }));
+    job_done(&mut model, Done::Runs(runs));
+    let plans = (0..30).map(|i| {
+        let mut plan = plan();
+        plan.plan_id = format!("{:012x}", 0x8d7f_19a2_c4e1_u64 + i);
+        plan.version = format!("v{}", i + 2);
+        plan
+    });
+    job_done(&mut model, Done::Plans(plans.collect()));
+    model
+}
+
+/// What a screen shows only after a job came back.
+fn fill(model: &mut Model, screen: Screen) {
+    if screen == Screen::Comparison {
+        job_done(model, Done::Compared(pair(), Box::new(compared())));
     }
 }

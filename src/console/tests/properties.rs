@@ -1,6 +1,6 @@
 //! Any size, any keys, any events: no panic, and nothing harmful on the screen.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use proptest::prelude::*;
 
 use crate::console::commands::COMMANDS;
@@ -8,7 +8,9 @@ use crate::console::glyphs::Glyphs;
 use crate::console::jobs::{Done, JobKey};
 use crate::console::keymap::Chord;
 use crate::console::message::Message;
+use crate::console::overlap;
 use crate::console::testing::*;
+use crate::console::theme::{self, Colours};
 use crate::console::update::update;
 use crate::error::CommandError;
 use crate::events::ReadLine;
@@ -40,6 +42,7 @@ fn any_key() -> impl Strategy<Value = KeyEvent> {
 enum Step {
     Key(KeyEvent),
     Paste(String),
+    Mouse(MouseEventKind, u16, u16),
     Resize(u16, u16),
     Events(usize, bool),
     Rows(usize),
@@ -50,10 +53,32 @@ enum Step {
     Compared,
 }
 
+fn any_mouse() -> impl Strategy<Value = MouseEventKind> {
+    use crossterm::event::MouseButton::{Left, Right};
+    proptest::sample::select(vec![
+        MouseEventKind::Down(Left),
+        MouseEventKind::Up(Left),
+        MouseEventKind::Down(Right),
+        MouseEventKind::ScrollDown,
+        MouseEventKind::ScrollUp,
+        MouseEventKind::Moved,
+    ])
+}
+
+fn mouse_at(kind: MouseEventKind, column: u16, row: u16) -> Message {
+    Message::Mouse(MouseEvent {
+        kind,
+        column,
+        row,
+        modifiers: KeyModifiers::NONE,
+    })
+}
+
 fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => any_key().prop_map(Step::Key),
         1 => any::<String>().prop_map(Step::Paste),
+        2 => (any_mouse(), 0u16..300, 0u16..100).prop_map(|(kind, x, y)| Step::Mouse(kind, x, y)),
         1 => (1u16..=300, 1u16..=100).prop_map(|(w, h)| Step::Resize(w, h)),
         3 => (0usize..40, any::<bool>()).prop_map(|(n, alive)| Step::Events(n, alive)),
         1 => (0usize..5).prop_map(Step::Rows),
@@ -65,6 +90,14 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
+type Scene = fn((u16, u16)) -> crate::console::model::Model;
+const SCENES: [Scene; 3] = [empty, training, waiting];
+/// Every screen, every dialog that keys reach.
+const KEYS: [&str; 19] = [
+    "1", "2", "3", "4", "5", "6", "7", "8", "?", "? tab", ":", ": r u n", "1 n", "1 x", "1 r",
+    "6 enter", "7 /", "8 / a b", "p } }",
+];
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(160))]
 
@@ -74,16 +107,19 @@ proptest! {
         log in any_log(60),
         steps in prop::collection::vec(any_step(), 1..60),
         glyphs in proptest::sample::select(vec![Glyphs::Braille, Glyphs::Block, Glyphs::Ascii]),
+        mouse in any::<bool>(),
     ) {
         let mut model = empty(size);
         static COMPARED: std::sync::OnceLock<CompareDocument> = std::sync::OnceLock::new();
         let document = COMPARED.get_or_init(compared);
         model.capabilities.glyphs = glyphs;
+        model.mouse = mouse;
         let mut rest = log.into_iter();
         for step in steps {
             match step {
                 Step::Key(key) => drop(update(&mut model, Message::Key(key), start())),
                 Step::Paste(text) => drop(update(&mut model, Message::Paste(text), start())),
+                Step::Mouse(kind, x, y) => drop(update(&mut model, mouse_at(kind, x, y), start())),
                 Step::Resize(w, h) => drop(update(&mut model, Message::Resize(w, h), start())),
                 Step::Events(n, alive) => {
                     let events: Vec<_> = rest.by_ref().take(n).collect();
@@ -101,7 +137,8 @@ proptest! {
                 let result = Err(CommandError::refused("no").report());
                 update(&mut model, Message::JobDone { key: JobKey::Action, generation, result }, start());
             }
-            let buffer = draw(&model);
+            let (buffer, written_over) = overlap::watch(|| draw(&model));
+            prop_assert!(written_over.is_empty(), "{:?} at {:?}: {written_over:?}", model.screen, model.size);
             for cell in buffer.content() {
                 prop_assert!(!cell.symbol().chars().any(char::is_control));
                 if model.glyphs() == Glyphs::Ascii {
@@ -129,5 +166,33 @@ proptest! {
             press(model, screen);
         }
         prop_assert_eq!(draw(&live), draw(&replayed));
+    }
+
+    /// Every screen and every dialog at any size: nothing is written over anything, the frame
+    /// stands, and every theme paints every cell or none.
+    #[test]
+    fn every_scene_fits_every_size(
+        size in (1u16..=300, 1u16..=100),
+        scene in proptest::sample::select(SCENES.to_vec()),
+        keys in proptest::sample::select(KEYS.to_vec()),
+        theme in proptest::sample::select(theme::THEMES.to_vec()),
+        colours in proptest::sample::select(vec![Colours::None, Colours::Sixteen, Colours::Indexed, Colours::True]),
+    ) {
+        let mut model = scene(size);
+        press(&mut model, keys);
+        model.capabilities.theme = theme;
+        model.capabilities.colours = colours;
+        let (buffer, written_over) = overlap::watch(|| draw(&model));
+        prop_assert!(written_over.is_empty(), "{keys} at {size:?}: {written_over:?}");
+        let ground = model.theme().ground().bg;
+        for cell in buffer.content() {
+            prop_assert_eq!(Some(cell.bg), ground);
+        }
+        let row = |y: u16| -> String { (0..size.0).map(|x| buffer[(x, y)].symbol()).collect() };
+        if size.0 >= 60 && size.1 >= 15 {
+            prop_assert!(row(0).starts_with(" netsec  ids-demo"), "{}", row(0));
+            prop_assert!(row(1).contains('1') && row(1).contains('8'), "{}", row(1));
+            prop_assert!(row(size.1 - 1).starts_with(' '), "{}", row(size.1 - 1));
+        }
     }
 }

@@ -10,6 +10,7 @@ use crate::console::commands::{Command, Screen};
 use crate::console::effect::Effect;
 use crate::console::hits::{Hits, Target};
 use crate::console::screens;
+use crate::console::terminal;
 use crate::console::theme::{self, Colours, Tone};
 
 impl Update<'_> {
@@ -30,7 +31,12 @@ impl Update<'_> {
 
     pub(super) fn toggle_mouse(&mut self) {
         self.model.mouse = !self.model.mouse;
-        self.effects.push(Effect::Mouse(self.model.mouse));
+        let modes = if self.model.mouse {
+            terminal::MOUSE_ON
+        } else {
+            terminal::MOUSE_OFF
+        };
+        self.effects.push(Effect::Send(modes.into()));
         let key = self.model.keymap.first(Command::ToggleMouse);
         let key = key.map_or("view.mouse".to_owned(), |k| k.to_string());
         let text = if self.model.mouse {
