@@ -4,7 +4,11 @@
 mod backends;
 mod bad_input;
 mod concept_drift;
+mod console_budgets;
+mod console_drive;
 mod console_pty;
+mod console_remote;
+mod console_signals;
 mod demo;
 #[allow(
     dead_code,
@@ -18,6 +22,7 @@ mod mlflow_client;
 mod mlflow_sync;
 mod mongodb;
 mod portable;
+mod pty;
 mod retrain;
 mod s3;
 #[allow(
