@@ -23,6 +23,7 @@ mod mlflow_sync;
 mod mongodb;
 mod portable;
 mod pty;
+mod record_screens;
 mod retrain;
 mod s3;
 #[allow(

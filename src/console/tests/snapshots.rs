@@ -235,6 +235,14 @@ fn dialogs() {
     snapshot("dialog_help_all", with_keys(training, "? tab"));
     snapshot("dialog_new_run", with_keys(waiting, "n"));
     snapshot("dialog_cancel", with_keys(training, "x"));
+    snapshot("dialog_find_run", with_keys(waiting, "7 / m a r"));
+    snapshot("dialog_find_line", with_keys(training, "8 / w a r n"));
+    snapshot("dialog_resume", |size| {
+        let mut model = training(size);
+        feed(&mut model, &[], false);
+        press(&mut model, "r");
+        model
+    });
     snapshot("dialog_decision", with_keys(waiting, "6 enter"));
     snapshot("dialog_decision_valid", |size| {
         let mut model = waiting(size);

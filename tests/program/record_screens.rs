@@ -1,0 +1,209 @@
+//! Records the real screens for the README: the demo in a pseudo-terminal, driven by keys, and the
+//! cells of the emulated screen written as SVG and as text. Not a test: `tests/record_screens`
+//! runs it when the screens have changed.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::harness::without_settings;
+use crate::pty::{Session, command};
+
+const SIZE: (u16, u16) = (120, 36);
+/// A cell in the pixels of the picture.
+const CELL: (f64, f64) = (8.0, 17.0);
+
+#[test]
+#[ignore = "writes docs/screens; tests/record_screens runs it"]
+fn record() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("ids-demo");
+    let mut demo = std::process::Command::new(env!("CARGO_BIN_EXE_netsec"));
+    without_settings(&mut demo);
+    demo.args(["demo", "--headless", "--dir"])
+        .arg(&project)
+        .env("USER", "mara")
+        .env_remove("SSH_CONNECTION")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    assert!(demo.status().unwrap().success(), "netsec demo failed");
+    let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/screens");
+    fs::create_dir_all(&out).unwrap();
+
+    let mut console = command(env!("CARGO_BIN_EXE_netsec"), &project);
+    console.arg("console");
+    console.env("USER", "mara");
+    let mut session = Session::open(SIZE, console);
+    session.wait_text("[1 Home]");
+    session.wait_text("APPROVE?");
+    let shoot = |session: &Session, name: &str| {
+        let text = settled(session);
+        let private = folder.path().to_string_lossy().into_owned();
+        assert!(!text.contains(&private), "a path of this machine in {name}");
+        let svg = session.screen(svg);
+        fs::write(out.join(format!("{name}.svg")), svg).unwrap();
+        fs::write(out.join(format!("{name}.txt")), text).unwrap();
+    };
+    shoot(&session, "home");
+    for (key, tab, name) in [
+        ("2", "[2 Data]", "data"),
+        ("3", "[3 Validate]", "validate"),
+        ("5", "[5 Compare]", "compare"),
+        ("7", "[7 Runs]", "runs"),
+        ("8", "[8 Logs]", "logs"),
+        ("6", "[6 Approve", "approve"),
+    ] {
+        session.keys(key);
+        session.wait_text(tab);
+        shoot(&session, name);
+    }
+    session.keys("\r");
+    session.wait_text("to production?");
+    shoot(&session, "decision");
+    session.keys("\x1b4");
+    session.wait_text("[4 Train]");
+    shoot(&session, "train");
+    session.keys("q");
+    session.wait_end();
+}
+
+/// The text of the screen once nothing more comes.
+fn settled(session: &Session) -> String {
+    let mut bytes = session.bytes();
+    loop {
+        std::thread::sleep(Duration::from_millis(1_500));
+        if session.bytes() == bytes {
+            let lines: Vec<String> = session.screen(|s| {
+                s.rows(0, SIZE.0)
+                    .map(|line| line.trim_end().to_owned())
+                    .collect()
+            });
+            return lines.join("\n").trim_end().to_owned() + "\n";
+        }
+        bytes = session.bytes();
+    }
+}
+
+/// A run of cells that look the same.
+struct Run {
+    x: u16,
+    cells: u16,
+    class: String,
+    text: String,
+}
+
+/// The cells as a picture that follows the reader's light or dark page.
+fn svg(screen: &vt100::Screen) -> String {
+    let (rows, cols) = screen.size();
+    let (w, h) = CELL;
+    let width = f64::from(cols) * w + 2.0 * w;
+    let height = f64::from(rows) * h + h;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+         viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"A screen of netsec\">\n{STYLE}\
+         <rect width=\"100%\" height=\"100%\" rx=\"6\" class=\"ground\"/>\n"
+    );
+    for y in 0..rows {
+        for run in runs(screen, y, cols) {
+            let x = w + f64::from(run.x) * w;
+            let baseline = h / 2.0 + f64::from(y) * h + h * 0.76;
+            let length = f64::from(run.cells) * w;
+            let class = if run.class.is_empty() {
+                String::new()
+            } else {
+                format!(" class=\"{}\"", run.class)
+            };
+            svg.push_str(&format!(
+                "<text x=\"{x}\" y=\"{baseline:.1}\" textLength=\"{length}\" \
+                 lengthAdjust=\"spacingAndGlyphs\"{class}>{}</text>\n",
+                escape(&run.text)
+            ));
+        }
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+fn runs(screen: &vt100::Screen, y: u16, cols: u16) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for x in 0..cols {
+        let Some(cell) = screen.cell(y, x).filter(|c| !c.is_wide_continuation()) else {
+            continue;
+        };
+        let text = cell.contents();
+        if text.trim().is_empty() {
+            continue;
+        }
+        let cells = if cell.is_wide() { 2 } else { 1 };
+        let class = class(cell);
+        match runs.last_mut() {
+            // One blank between two words stays inside: the fewer pieces, the smaller the file.
+            Some(last) if last.class == class && x <= last.x + last.cells + 1 => {
+                if x == last.x + last.cells + 1 {
+                    last.text.push(' ');
+                    last.cells += 1;
+                }
+                last.text.push_str(text);
+                last.cells += cells;
+            }
+            _ => runs.push(Run {
+                x,
+                cells,
+                class,
+                text: text.to_owned(),
+            }),
+        }
+    }
+    runs
+}
+
+/// Colours by the name of their meaning on the page, light or dark.
+fn class(cell: &vt100::Cell) -> String {
+    let mut classes = Vec::new();
+    match cell.fgcolor() {
+        vt100::Color::Idx(1) => classes.push("red"),
+        vt100::Color::Idx(2) => classes.push("green"),
+        vt100::Color::Idx(3) => classes.push("yellow"),
+        vt100::Color::Idx(4) => classes.push("blue"),
+        vt100::Color::Idx(5) => classes.push("magenta"),
+        vt100::Color::Idx(6) => classes.push("cyan"),
+        _ if cell.dim() => classes.push("dim"),
+        _ => {}
+    }
+    if cell.bold() {
+        classes.push("bold");
+    }
+    classes.join(" ")
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+const STYLE: &str = "<style>
+text { font: 13px ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace; fill: #1f2328; white-space: pre; }
+.ground { fill: #ffffff; stroke: #d0d7de; }
+.dim { fill: #59636e; }
+.bold { font-weight: 700; }
+.red { fill: #b42318; }
+.green { fill: #116329; }
+.yellow { fill: #7d4e00; }
+.blue { fill: #0550ae; }
+.magenta { fill: #8250df; }
+.cyan { fill: #0b6070; }
+@media (prefers-color-scheme: dark) {
+text { fill: #e6edf3; }
+.ground { fill: #0d1117; stroke: #30363d; }
+.dim { fill: #9198a1; }
+.red { fill: #ff7b72; }
+.green { fill: #56d364; }
+.yellow { fill: #e3b341; }
+.blue { fill: #79c0ff; }
+.magenta { fill: #d2a8ff; }
+.cyan { fill: #56d4dd; }
+}
+</style>
+";
