@@ -21,6 +21,7 @@ use crate::events::{
 };
 use crate::runs::RunId;
 use crate::tracking::status as tracking;
+use crate::traffic::ConceptStatus;
 
 /// A run in the list.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,6 +104,8 @@ pub struct Health {
     pub config: Option<ErrorReport>,
     /// How sending to the tracking server stands.
     pub tracking: tracking::Status,
+    /// How the champion does by analysts' verdicts; `None` without any.
+    pub concept: Option<ConceptStatus>,
 }
 
 /// The run on screen.

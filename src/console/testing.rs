@@ -481,6 +481,7 @@ pub fn health() -> Health {
         disk_free: Some(41_000_000_000),
         config: None,
         tracking: Status::default(),
+        concept: None,
     }
 }
 

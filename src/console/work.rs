@@ -17,6 +17,7 @@ use crate::runs::{EVENTS_FILE, RunId, RunStore};
 use crate::storage::{MANIFEST_FILE, load_champion};
 use crate::tracking::background::{self, Errand};
 use crate::tracking::status::{Status, StatusReader};
+use crate::traffic::{self, ConceptReader};
 use crate::worker::{self, Delivery, StartRequest};
 use crate::workspace::Workspace;
 
@@ -34,6 +35,8 @@ pub struct Work {
     champion: Mutex<Option<(Vec<u8>, ChampionLine)>>,
     // What waits for the tracking server; runs that have not changed are not read again.
     tracking: Mutex<StatusReader>,
+    // Analysts' verdicts, folded again when there are more.
+    concept: Mutex<ConceptReader>,
 }
 
 impl Work {
@@ -46,6 +49,7 @@ impl Work {
             rows: Mutex::default(),
             champion: Mutex::default(),
             tracking: Mutex::default(),
+            concept: Mutex::default(),
         }
     }
 
@@ -188,11 +192,21 @@ impl Work {
             Some(Err(e)) => (Some(e.report()), Status::default()),
             None => (None, Status::default()),
         };
+        let mut concept = self.concept.lock().unwrap_or_else(PoisonError::into_inner);
+        let concept = match concept.read(&traffic::feedback_file(&self.workspace)) {
+            Ok(status) => status,
+            Err(error) => {
+                // `netsec doctor` names the line.
+                tracing::warn!(%error, "verdicts cannot be read");
+                None
+            }
+        };
         Health {
             champion: self.champion(),
             disk_free,
             config,
             tracking,
+            concept,
         }
     }
 

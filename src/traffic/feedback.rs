@@ -154,6 +154,65 @@ pub struct ConceptStatus {
     pub last_at: Option<DateTime<Utc>>,
 }
 
+impl ConceptStatus {
+    /// The worst of the detectors.
+    pub fn standing(&self) -> Standing {
+        let standings = self.detectors.iter().map(|d| d.standing);
+        standings.max().unwrap_or_default()
+    }
+    /// A sentence for people: how many verdicts on which model, how many of the latest were wrong,
+    /// which detectors speak.
+    pub fn sentence(&self) -> String {
+        let Some(version) = &self.model_version else {
+            return "no verdicts yet".to_owned();
+        };
+        let speaking: Vec<String> = self
+            .detectors
+            .iter()
+            .filter(|d| d.standing != Standing::Stable)
+            .map(|d| format!("{} {}", d.detector.as_str(), d.standing.as_str()))
+            .collect();
+        let plural = if self.labelled == 1 { "" } else { "s" };
+        let wrong = self.error_rate.unwrap_or(0.0) * 100.0;
+        let speaking = match speaking.is_empty() {
+            true => String::new(),
+            false => format!("; {}", speaking.join(", ")),
+        };
+        format!(
+            "{wrong:.1} % of the last {} wrong ({version}, {} verdict{plural}){speaking}",
+            self.window, self.labelled
+        )
+    }
+}
+
+/// Reads how the present model does, again only when the file has grown.
+#[derive(Debug, Default)]
+pub struct ConceptReader {
+    known: Option<(u64, Option<ConceptStatus>)>,
+}
+
+impl ConceptReader {
+    /// The state by the verdicts in a file; `None` without any.
+    ///
+    /// # Errors
+    /// As [`Feedback::open`].
+    pub fn read(&mut self, path: &Path) -> Result<Option<ConceptStatus>, FeedbackError> {
+        let length = path.metadata().map_or(0, |m| m.len());
+        if let Some((known, status)) = &self.known
+            && *known == length
+        {
+            return Ok(status.clone());
+        }
+        let status = match length {
+            0 => None,
+            _ => Some(Feedback::open(path, Path::new(""))?.status()),
+        };
+        let status = status.filter(|s| s.model_version.is_some());
+        self.known = Some((length, status.clone()));
+        Ok(status)
+    }
+}
+
 /// A batch that was answered, for verdicts to come.
 #[derive(Clone, Debug)]
 pub struct Scored {

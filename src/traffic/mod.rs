@@ -15,8 +15,8 @@ mod shadow;
 mod tests;
 
 pub use feedback::{
-    ConceptStatus, DetectorStatus, Feedback, FeedbackError, FeedbackRecord, Outcome, Scored,
-    Verdict,
+    ConceptReader, ConceptStatus, DetectorStatus, Feedback, FeedbackError, FeedbackRecord, Outcome,
+    Scored, Verdict,
 };
 pub use prediction_id::{BatchId, PredictionId};
 pub use prediction_log::{FeatureCells, LogCounters, LogSettings, PredictionLog, ScoredBatch};

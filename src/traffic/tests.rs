@@ -251,6 +251,9 @@ fn a_model_that_errs_more_raises_an_alarm_and_a_new_model_begins_anew() {
             .any(|d| d.standing == Standing::Drift)
     );
     assert_eq!((status.labelled, status.wrong), (600, 300));
+    assert!(status.sentence().contains("drift"), "{}", status.sentence());
+    let read = ConceptReader::default().read(&file).unwrap();
+    assert_eq!(read.as_ref(), Some(&status));
     feedback
         .take(verdict(new.id.row(0), "normal"), at(51))
         .unwrap();
@@ -261,6 +264,14 @@ fn a_model_that_errs_more_raises_an_alarm_and_a_new_model_begins_anew() {
             .detectors
             .iter()
             .all(|d| d.standing == Standing::Stable)
+    );
+    assert_eq!(status.standing(), Standing::Stable);
+    assert!(
+        status
+            .sentence()
+            .starts_with("0.0 % of the last 1 wrong (v10, 1 verdict)"),
+        "{}",
+        status.sentence()
     );
     // A late verdict on the old model leaves the new one alone.
     feedback

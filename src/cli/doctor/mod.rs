@@ -1,5 +1,5 @@
 //! `netsec doctor`: check configuration, data or MongoDB, champion, published store, disk, tracking
-//! server, terminal and lingering.
+//! server, analysts' verdicts, terminal and lingering.
 //!
 //! Looks only; every finding says what to do. A failed check ends the command with the exit code
 //! of its kind, warnings do not.
@@ -9,6 +9,7 @@ mod project;
 mod session;
 mod store;
 mod tracking;
+mod verdicts;
 
 use serde::Serialize;
 
@@ -76,6 +77,7 @@ impl Finding {
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     let mut findings = project::check(globals);
     findings.extend(tracking::check(globals));
+    findings.extend(verdicts::check(globals));
     findings.extend(session::check());
     let failed = findings
         .iter()

@@ -7,6 +7,7 @@ use crate::console::layout::Room;
 use crate::console::model::{ChampionLine, Model, Need, OpenRun};
 use crate::console::theme::Tone;
 use crate::console::widgets::{Column, Table, gauge};
+use crate::drift::concept::Standing;
 use crate::events::{DriftVerdict, GateVerdict, RunState, StageName, StageState, StageStatus};
 use crate::text::count;
 
@@ -400,6 +401,14 @@ fn health_lines(model: &Model) -> Vec<(&'static str, String, &'static str, Tone)
         ));
     }
     lines.extend(tracking(model));
+    if let Some(concept) = &model.health.concept {
+        let (word, tone) = match concept.standing() {
+            Standing::Stable => ("ok", Tone::Good),
+            Standing::Warning => ("WARN", Tone::Warn),
+            Standing::Drift => ("DRIFT", Tone::Bad),
+        };
+        lines.push(("Verdicts", concept.sentence(), word, tone));
+    }
     match &model.health.config {
         Some(error) => lines.push(("Config", error.message.clone(), "FAILED", Tone::Bad)),
         None if model.session.has_config => {}

@@ -8,8 +8,10 @@ use crate::console::jobs::Done;
 use crate::console::model::{ChampionLine, Health, Model};
 use crate::console::testing::*;
 use crate::console::theme::Colours;
+use crate::drift::concept::{DetectorName, Standing};
 use crate::error::CommandError;
 use crate::tracking::mlflow::Capability;
+use crate::traffic::{ConceptStatus, DetectorStatus};
 
 const SIZES: [(u16, u16); 3] = [(120, 36), (80, 24), (60, 15)];
 
@@ -148,6 +150,28 @@ fn home_before_the_first_run() {
     });
 }
 
+/// Verdicts on v1 after which one detector speaks.
+fn concept() -> ConceptStatus {
+    let detector = |detector, standing| DetectorStatus {
+        detector,
+        standing,
+        drifts: 0,
+    };
+    ConceptStatus {
+        model_version: Some("v1".into()),
+        labelled: 812,
+        wrong: 41,
+        error_rate: Some(0.071),
+        window: 352,
+        detectors: vec![
+            detector(DetectorName::Adwin, Standing::Drift),
+            detector(DetectorName::Ddm, Standing::Warning),
+            detector(DetectorName::PageHinkley, Standing::Stable),
+        ],
+        last_at: Some(start()),
+    }
+}
+
 #[test]
 fn home_with_a_tracking_server() {
     snapshot("home_tracking", |size| {
@@ -158,6 +182,7 @@ fn home_with_a_tracking_server() {
         health.tracking.pending = 412;
         health.tracking.oldest = Some(start());
         health.tracking.dead_letters = 2;
+        health.concept = Some(concept());
         health.tracking.last_error = Some("the server cannot be reached".into());
         job_done(&mut model, Done::Health(health));
         model
