@@ -15,11 +15,11 @@ done
 ALARM="${ALARM:-}"
 [[ "$ALARM" =~ ^[A-Za-z0-9_.-]*$ ]] || fail "ALARM holds characters that do not belong there"
 
-archive="$(sha256sum "$ARCHIVE" | cut -d' ' -f1)"
+packed="$(sha256sum "$ARCHIVE" | cut -d' ' -f1)"
 digest="${IMAGE##*sha256:}"
 # The same model in the same image has the same name: a second try goes on where the first stopped.
-name="netsec-$VERSION-${archive:0:12}-${digest:0:12}"
-url="s3://$BUCKET/netsec/sagemaker/$archive.tar.gz"
+name="netsec-$VERSION-${packed:0:12}-${digest:0:12}"
+url="s3://$BUCKET/netsec/sagemaker/$packed.tar.gz"
 instance="${INSTANCE_TYPE//./-}"
 config="$name-$instance"
 

@@ -4,7 +4,7 @@
 //! mean, [`dataset`] holds them; [`pipeline`] runs the six stages with [`learners`], [`metrics`]
 //! and [`drift`]; [`events`] is the run log, [`runs`] the folders, [`worker`] the detached
 //! process; [`approval`] journals decisions; [`storage`] swaps and publishes the champion;
-//! [`export`] writes it in portable formats; [`tracking`] tells MLflow; [`console`] and [`cli`] are
+//! [`export`] writes it in portable formats; [`monitoring`] tells Prometheus; [`tracking`] tells MLflow; [`console`] and [`cli`] are
 //! the two faces.
 #![warn(missing_docs)]
 
@@ -24,6 +24,7 @@ pub mod hash;
 pub mod learners;
 pub mod logging;
 pub mod metrics;
+pub mod monitoring;
 pub mod pipeline;
 pub mod runs;
 pub mod runtime;

@@ -156,10 +156,21 @@ impl Journal {
         };
         let mut line = serde_json::to_vec(&record).map_err(|e| failed(e.into()))?;
         line.push(b'\n');
-        self.file.write_all(&line).map_err(failed)?;
-        self.file.sync_all().map_err(failed)?;
+        let written = self
+            .file
+            .write_all(&line)
+            .and_then(|()| self.file.sync_all());
+        if let Err(e) = written {
+            count_failure(&self.path);
+            return Err(failed(e));
+        }
         self.records.push(record);
         Ok(&self.records[self.records.len() - 1])
+    }
+
+    /// How often a record could not be written, ever.
+    pub fn append_failures(workspace: &Workspace) -> u64 {
+        fs::metadata(failures_file(&workspace.journal())).map_or(0, |m| m.len())
     }
 
     /// Proves the chain of records that were read.
@@ -187,6 +198,24 @@ impl Journal {
             .iter()
             .rev()
             .find(|r| r.decision.changes_production() && r.at <= time)
+    }
+}
+
+/// A byte for every failure: a counter that is grown without reading it and never torn.
+fn failures_file(journal: &Path) -> PathBuf {
+    journal.with_extension("failures")
+}
+
+/// As well as can be: what kept the record from the disk may keep this from it too. Then the
+/// command's own error is all there is.
+fn count_failure(journal: &Path) {
+    let counted = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(failures_file(journal))
+        .and_then(|mut file| file.write_all(b"."));
+    if let Err(e) = counted {
+        tracing::warn!(error = %e, "the failure to write the journal could not be counted");
     }
 }
 
@@ -312,6 +341,28 @@ mod tests {
             let text: String = order.iter().map(|&i| lines[i]).collect();
             assert!(parse(Path::new("j"), text.as_bytes()).is_err(), "{order:?}");
         }
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_written_is_counted() {
+        let (_dir, workspace) = filled();
+        let mut journal = Journal::open(&workspace).unwrap();
+        assert_eq!(Journal::append_failures(&workspace), 0);
+        // A file that cannot be written stands in for a full disk.
+        journal.file = File::open(workspace.journal()).unwrap();
+        for failures in 1..3 {
+            journal
+                .append(
+                    Decision::Approve,
+                    actor("mara"),
+                    "because",
+                    Subject::default(),
+                    Evidence::default(),
+                )
+                .unwrap_err();
+            assert_eq!(Journal::append_failures(&workspace), failures);
+        }
+        assert_eq!(Journal::read(&workspace).unwrap().len(), 4);
     }
 
     #[test]

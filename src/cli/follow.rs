@@ -154,7 +154,7 @@ pub(super) fn follow_to_end(workspace: &Workspace, run: &RunId) -> Result<RunVie
 }
 
 /// The end of a run as the end of a command.
-fn verdict(view: &RunView) -> Result<(), CommandError> {
+pub(super) fn verdict(view: &RunView) -> Result<(), CommandError> {
     let run = &view.run_id;
     match view.outcome() {
         Outcome::Finished => Ok(()),

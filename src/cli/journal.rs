@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
 use super::{Globals, output};
-use crate::approval::{Journal, JournalRecord};
+use crate::approval::{Deployable, Journal, JournalRecord, prove_deployable};
 use crate::error::CommandError;
 use crate::storage::load_champion;
 use crate::workspace::Workspace;
@@ -27,7 +27,16 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 pub enum Action {
     /// Prove the chain; ends non-zero when it is broken.
-    Verify,
+    Verify(VerifyArgs),
+}
+
+/// Arguments of `netsec journal verify`.
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// Also that this plan (or a unique beginning of its id) was approved as the policy asks, and
+    /// that its model is the one in production; for deployments.
+    #[arg(long, value_name = "PLAN")]
+    pub plan: Option<String>,
 }
 
 /// Runs the command.
@@ -38,11 +47,18 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
             "`verify` proves the whole journal; --as-of does not go with it",
         ));
     }
-    globals.config()?;
+    let config = globals.config()?;
     let workspace = globals.workspace();
     let records = Journal::read(&workspace)?;
     match (&args.action, &args.as_of) {
-        (Some(Action::Verify), _) => verify(&workspace, &records, args.json),
+        (Some(Action::Verify(wanted)), _) => {
+            let deployed = wanted
+                .plan
+                .as_deref()
+                .map(|plan| prove_deployable(&records, plan, &config.approval))
+                .transpose()?;
+            verify(&workspace, &records, deployed.as_ref(), args.json)
+        }
         (None, Some(time)) => {
             let time = parse_time(time)?;
             let record = Journal::in_production_at(&records, time);
@@ -72,17 +88,20 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
 }
 
 #[derive(Serialize)]
-struct Verified {
+struct Verified<'a> {
     ok: bool,
     records: u64,
     head: String,
     champion: Option<String>,
+    #[serde(flatten)]
+    deployable: Option<&'a Deployable>,
 }
 
 /// Proves the chain, and that the champion in place is the one the journal names.
 fn verify(
     workspace: &Workspace,
     records: &[JournalRecord],
+    deployable: Option<&Deployable>,
     json: bool,
 ) -> Result<(), CommandError> {
     let champion = load_champion(workspace)?;
@@ -136,6 +155,7 @@ fn verify(
             records: report.records,
             head: report.head,
             champion,
+            deployable,
         });
     }
     output::say!(
@@ -146,6 +166,16 @@ fn verify(
     match champion {
         Some(version) => output::say!("final_model/ is {version}, as the journal says.")?,
         None => output::say!("Nothing is in production.")?,
+    }
+    if let Some(d) = deployable {
+        let who: Vec<&str> = d.approved_by.iter().map(String::as_str).collect();
+        output::say!(
+            "Plan {} is {}, approved by {}; model sha256 {}.",
+            crate::text::clean(&d.plan_id),
+            crate::text::clean(&d.version),
+            crate::text::clean(&who.join(", ")),
+            d.model_sha256
+        )?;
     }
     Ok(())
 }

@@ -29,6 +29,7 @@ mod resume;
 mod retrain;
 mod rollback;
 mod runs;
+mod sagemaker;
 mod schema;
 mod show;
 mod show_text;
@@ -118,6 +119,9 @@ pub enum Command {
     Keys(keys::Args),
     /// Open the console.
     Console(console::Args),
+    /// The entrypoint of the container image for SageMaker.
+    #[command(hide = true)]
+    Sagemaker(sagemaker::Args),
     /// The detached worker; started by the other commands.
     #[command(hide = true)]
     Worker(worker::Args),
@@ -199,6 +203,7 @@ impl Command {
             Command::Doctor(args) => doctor::run(args, globals),
             Command::Keys(args) => keys::run(args, globals),
             Command::Console(args) => console::run(args, globals),
+            Command::Sagemaker(args) => sagemaker::run(args),
             Command::Worker(args) => worker::run(args, globals),
         }
     }

@@ -3,6 +3,7 @@
 use super::{Globals, print_receipt};
 use crate::error::CommandError;
 use crate::events::Actor;
+use crate::monitoring;
 use crate::pipeline::model_pusher;
 use crate::tracking::background::{self, Errand};
 
@@ -27,7 +28,10 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
         args.version.as_deref(),
         Actor::current(),
         &args.reason,
-    )?;
+    );
+    // Also after a failure: that the journal could not be written is worth an alert.
+    monitoring::refresh(&workspace, &config);
+    let receipt = receipt?;
     background::start(
         globals.config_file(),
         &workspace,

@@ -10,6 +10,7 @@ use super::{Globals, output};
 use crate::error::CommandError;
 use crate::events::{Event, LogReader};
 use crate::logging;
+use crate::monitoring;
 use crate::runs::{EVENTS_FILE, RunId};
 use crate::runtime;
 use crate::text::{clean, count};
@@ -75,6 +76,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
         .hint("It sends the same; try again later."));
     };
     let report = one_pass(&server, globals, &Scope::Everything)?;
+    monitoring::refresh(&workspace, &globals.config()?);
     if args.json {
         output::write_json(&report)?;
     } else {
@@ -187,7 +189,11 @@ impl Background<'_> {
         if let Some(run) = &self.follow {
             self.follow_run(&server, run)?;
         }
-        self.drain(&server)
+        let drained = self.drain(&server);
+        if let Ok(config) = self.globals.config() {
+            monitoring::refresh(&self.globals.workspace(), &config);
+        }
+        drained
     }
 
     /// Sends what a run at work says, until its worker is gone.

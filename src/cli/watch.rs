@@ -55,7 +55,7 @@ impl Viewer for RawEvents {
 
 /// Sentences, one below the other.
 #[derive(Default)]
-struct Plain {
+pub(super) struct Plain {
     sentences: Sentences,
 }
 

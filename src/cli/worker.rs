@@ -4,7 +4,7 @@ use super::Globals;
 use crate::error::CommandError;
 use crate::runs::RunId;
 use crate::tracking::background::{self, Errand};
-use crate::{logging, worker};
+use crate::{logging, monitoring, worker};
 
 /// How much a worker stands back behind what people do on the machine.
 const NICENESS: i32 = 10;
@@ -29,10 +29,14 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     let run: RunId = args.run.parse().map_err(CommandError::usage)?;
     let workspace = globals.workspace();
     logging::init(&workspace);
+    let mut metrics = None;
     // Beside the worker, not inside: whatever becomes of it is nothing to the run.
     if let Ok(config) = globals.config() {
+        metrics = Some(monitoring::Keeper::start(&workspace, &config));
         let errand = Errand::Follow(&run);
         background::start(globals.config_file(), &workspace, &config.tracking, errand);
     }
-    worker::execute(&workspace, &run, &args.spawn_id)
+    let done = worker::execute(&workspace, &run, &args.spawn_id);
+    drop(metrics);
+    done
 }

@@ -11,6 +11,7 @@ use super::model::{ChampionLine, Health, PlanRow, RunRow};
 use crate::config::{self, Config};
 use crate::error::CommandError;
 use crate::events::{Actor, Outcome};
+use crate::monitoring;
 use crate::pipeline::model_evaluation;
 use crate::pipeline::model_pusher::{self, PendingPlan, Receipt};
 use crate::runs::{EVENTS_FILE, RunId, RunStore};
@@ -98,8 +99,10 @@ impl Work {
         }
     }
 
-    /// Starts a sender of its own, where one is wanted; nobody waits for it.
+    /// Tells the monitoring, and starts a sender of its own where one is wanted; nobody waits for
+    /// it.
     fn send_in_background(&self, config: &Config) {
+        monitoring::refresh(&self.workspace, config);
         background::start(
             &self.config_file,
             &self.workspace,

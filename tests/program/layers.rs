@@ -38,6 +38,14 @@ const FORBIDDEN: &[(&[&str], &[&str])] = &[
         &["cli", "console", "tracking", "worker"],
     ),
     (&["tracking"], &["cli", "console", "worker"]),
+    (&["monitoring"], &["cli", "console", "worker"]),
+    // What is monitored knows nothing of it.
+    (
+        &[
+            "approval", "pipeline", "runs", "storage", "tracking", "worker",
+        ],
+        &["monitoring"],
+    ),
     (&["worker"], EDGE),
     (&["export"], &["tracking"]),
     (
