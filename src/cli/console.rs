@@ -18,17 +18,13 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
-    if args.plain {
-        return Err(CommandError::usage(
-            "`netsec console --plain` comes with the complete console",
-        )
-        .hint("`netsec watch latest --plain` follows a run line by line."));
-    }
+    let dumb = std::env::var_os("TERM").is_some_and(|t| t == "dumb");
     console::run(console::Options {
         workspace: globals.workspace(),
         config_file: globals.config_file().to_owned(),
         ui: ui(globals)?,
         view_only: args.view_only,
+        plain: args.plain || dumb,
     })
 }
 

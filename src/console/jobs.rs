@@ -142,6 +142,10 @@ impl Jobs {
     pub fn busy(&self, key: JobKey) -> bool {
         self.slots[key as usize].running.is_some()
     }
+    /// Whether a job of any kind is running.
+    pub fn any_busy(&self) -> bool {
+        self.slots.iter().any(|slot| slot.running.is_some())
+    }
     /// The number of the job of a kind that is running.
     pub fn running(&self, key: JobKey) -> Option<u64> {
         self.slots[key as usize].running.map(|(g, _)| g)

@@ -82,6 +82,17 @@ impl Chord {
             alt: event.modifiers.contains(KeyModifiers::ALT),
         }
     }
+    /// The key press of the chord.
+    pub fn event(self) -> KeyEvent {
+        let mut modifiers = KeyModifiers::NONE;
+        if self.ctrl {
+            modifiers |= KeyModifiers::CONTROL;
+        }
+        if self.alt {
+            modifiers |= KeyModifiers::ALT;
+        }
+        KeyEvent::new(self.code, modifiers)
+    }
     /// The character it types into a field, if it types one.
     pub fn typed(self) -> Option<char> {
         match self.code {

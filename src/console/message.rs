@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use crossterm::event::{KeyEvent, MouseEvent};
 
+use super::commands::Command;
 use super::jobs::{Done, JobKey};
 use crate::error::ErrorReport;
 use crate::events::ReadLine;
@@ -15,6 +16,8 @@ pub enum Message {
     Key(KeyEvent),
     /// The mouse did something; only when it was asked for.
     Mouse(MouseEvent),
+    /// A command of the table was chosen by name or number, not by a key.
+    Command(Command),
     /// Text was pasted.
     Paste(String),
     /// The terminal has a new size.

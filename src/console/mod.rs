@@ -25,6 +25,7 @@ pub mod message;
 pub mod model;
 pub mod pacer;
 pub mod painter;
+pub mod plain;
 pub mod replay;
 pub mod run_table;
 pub mod screens;
@@ -80,6 +81,8 @@ pub struct Options {
     pub ui: UiConfig,
     /// Whether nothing may be changed.
     pub view_only: bool,
+    /// Whether it talks in lines instead of drawing.
+    pub plain: bool,
 }
 
 /// Opens the console and returns when it is closed.
@@ -88,10 +91,13 @@ pub struct Options {
 /// Kind `Usage` when stdout is no terminal, `Config` when `[ui.keys]` is wrong, `TerminalLost`
 /// when the terminal went away, `Cancelled` when a signal ended it.
 pub fn run(options: Options) -> Result<(), CommandError> {
+    if options.plain {
+        return plain::run(&options);
+    }
     if !rustix::termios::isatty(rustix::stdio::stdout()) {
         return Err(
             CommandError::usage("the console needs a terminal, and stdout is none")
-                .hint("`netsec watch latest --plain` follows a run line by line."),
+                .hint("`netsec console --plain` works without one, `netsec watch latest --plain` follows a run."),
         );
     }
     let model = new_model(&options)?;

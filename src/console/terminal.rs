@@ -35,6 +35,7 @@ pub fn enter() -> io::Result<()> {
 /// Turns the modes off, once. Errors are dropped: the terminal may be gone, and there is nobody
 /// left to tell.
 pub fn restore() {
+    super::plain::input::restore();
     if ACTIVE.swap(false, Ordering::SeqCst) {
         let _ = write_out(LEAVE.as_bytes());
         let _ = crossterm::terminal::disable_raw_mode();

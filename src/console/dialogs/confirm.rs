@@ -1,6 +1,6 @@
 //! A question with two buttons. The focus starts on the one that does nothing.
 
-use super::Reply;
+use super::{Part, Reply, Told};
 use crate::console::canvas::Canvas;
 use crate::console::commands::Command;
 use crate::console::jobs::Job;
@@ -130,6 +130,26 @@ impl Confirm {
                 "Do nothing",
                 "Resume",
             ),
+        }
+    }
+    pub(super) fn told(&self, model: &Model) -> Told {
+        let (title, text, no, yes) = self.words();
+        let parts = self
+            .order()
+            .iter()
+            .map(|focus| {
+                let here = *focus == self.focus;
+                match focus {
+                    Focus::Field => Part::field("note", self.note.text(), here),
+                    Focus::No => Part::button(no, None, here),
+                    Focus::Yes => Part::button(yes, model.session.view_only.clone(), here),
+                }
+            })
+            .collect();
+        Told {
+            title: title.to_owned(),
+            lines: vec![text],
+            parts,
         }
     }
     pub(super) fn size(&self, width: u16) -> (u16, u16) {

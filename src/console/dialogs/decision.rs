@@ -1,7 +1,7 @@
 //! Approve or reject a plan: evidence, steps in order, how to undo, a reason and the typed
 //! version. The focus starts on Cancel; Enter does nothing until the fields are valid.
 
-use super::Reply;
+use super::{Part, Reply, Told};
 use crate::console::canvas::Canvas;
 use crate::console::commands::Command;
 use crate::console::jobs::Job;
@@ -128,6 +128,60 @@ impl Decision {
             _ => false,
         }
     }
+    pub(super) fn told(&self, model: &Model) -> Told {
+        let p = &self.plan;
+        let mut lines = vec![
+            format!(
+                "By {}. Nothing has been sent yet. Run {}, plan {}.",
+                model.session.who, p.run_id, p.plan_id
+            ),
+            "Evidence:".to_owned(),
+        ];
+        lines.extend(self.evidence(model).iter().map(|(name, text, _)| {
+            let name = if name.is_empty() { "rule" } else { name };
+            format!("  {name}: {text}")
+        }));
+        lines.push("What will happen, in this order:".to_owned());
+        let steps = p.steps.iter().enumerate();
+        lines.extend(steps.map(|(i, s)| format!("  {}. {s}", i + 1)));
+        lines.push(format!("How to undo: {}", self.undo()));
+        let parts = ORDER
+            .iter()
+            .map(|focus| {
+                let here = *focus == self.focus;
+                match focus {
+                    Focus::Reason => Part::field(
+                        "reason (required, goes to the journal)",
+                        self.reason.text(),
+                        here,
+                    ),
+                    Focus::Version => Part::field(
+                        format!("confirmation (type {})", p.version),
+                        self.version.text(),
+                        here,
+                    ),
+                    Focus::Cancel => Part::button("Cancel", None, here),
+                    Focus::Reject => Part::button("Reject", self.may_reject(model).err(), here),
+                    Focus::Approve => Part::button(
+                        format!("Approve and push {}", p.version),
+                        self.may_approve(model).err(),
+                        here,
+                    ),
+                }
+            })
+            .collect();
+        Told {
+            title: format!("Push {} to production?", p.version),
+            lines,
+            parts,
+        }
+    }
+    fn undo(&self) -> String {
+        match &self.plan.champion_before {
+            Some(v) => format!("netsec rollback {v} --reason TEXT"),
+            None => "there is no champion yet; nothing to go back to".to_owned(),
+        }
+    }
     pub(super) fn size(&self, _model: &Model, width: u16, height: u16) -> (u16, u16) {
         (width.saturating_sub(2).min(110), height.min(28))
     }
@@ -214,10 +268,7 @@ impl Decision {
             .enumerate()
             .map(|(i, s)| format!("{}  {s}", i + 1))
             .collect();
-        let undo = match &p.champion_before {
-            Some(v) => format!("netsec rollback {v} --reason TEXT"),
-            None => "there is no champion yet; nothing to go back to".to_owned(),
-        };
+        let undo = self.undo();
         let wide = w >= 90;
         let mut y = 0;
         if wide {

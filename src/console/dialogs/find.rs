@@ -1,6 +1,6 @@
 //! One field: the text a list is narrowed to. An empty field shows everything again.
 
-use super::Reply;
+use super::{Part, PartKind, Reply, Told};
 use crate::console::canvas::Canvas;
 use crate::console::commands::{Command, Screen};
 use crate::console::keymap::Chord;
@@ -20,6 +20,21 @@ impl Find {
         let mut field = TextField::new(120);
         field.paste(now);
         Self { screen, field }
+    }
+    pub(super) fn told(&self) -> Told {
+        let kind = PartKind::Field {
+            text: self.field.text(),
+            acts: true,
+        };
+        Told {
+            title: "Show what contains".to_owned(),
+            lines: vec!["Nothing typed shows everything.".to_owned()],
+            parts: vec![Part {
+                label: "text".to_owned(),
+                kind,
+                focused: true,
+            }],
+        }
     }
     pub(super) fn command(&mut self, command: Command) -> Reply {
         match command {

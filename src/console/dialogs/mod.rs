@@ -7,6 +7,7 @@ mod find;
 mod help;
 mod notice;
 mod palette;
+mod told;
 
 pub use confirm::{Confirm, Purpose};
 pub use decision::Decision;
@@ -14,6 +15,7 @@ pub use find::Find;
 pub use help::Help;
 pub use notice::Notice;
 pub use palette::Palette;
+pub use told::{Part, PartKind, Told, drawn, lines_of};
 
 use super::canvas::Canvas;
 use super::commands::{Command, Screen};

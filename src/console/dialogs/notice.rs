@@ -1,6 +1,6 @@
 //! Something to read: a receipt, or an error with what to do about it.
 
-use super::Reply;
+use super::{Part, Reply, Told};
 use crate::console::canvas::Canvas;
 use crate::console::commands::Command;
 use crate::console::theme::Tone;
@@ -38,6 +38,13 @@ impl Notice {
             lines,
             bad: true,
             first: 0,
+        }
+    }
+    pub(super) fn told(&self) -> Told {
+        Told {
+            title: self.title.clone(),
+            lines: self.lines.clone(),
+            parts: vec![Part::button("close", None, true)],
         }
     }
     pub(super) fn command(&mut self, command: Command) -> Reply {

@@ -97,12 +97,16 @@ pub fn view(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
 
 fn nothing(model: &Model, canvas: &mut Canvas<'_>) {
     canvas.rule(0, "Compare", "");
+    for (y, (text, tone)) in nothing_lines(model).iter().enumerate() {
+        canvas.put(3, y as u16 + 1, text, *tone);
+    }
+}
+
+/// Why nothing is compared, and what to do.
+pub(in crate::console) fn nothing_lines(model: &Model) -> Vec<(String, Tone)> {
+    let mut lines = Vec::new();
+    let mut say = |text: &str, tone: Tone| lines.push((text.to_owned(), tone));
     let compare = &model.compare;
-    let mut y = 1;
-    let mut say = |text: &str, tone: Tone| {
-        canvas.put(3, y, text, tone);
-        y += 1;
-    };
     match (&compare.pair, &compare.refused) {
         (_, Some(why)) => {
             say(why, Tone::Warn);
@@ -134,9 +138,10 @@ fn nothing(model: &Model, canvas: &mut Canvas<'_>) {
             );
         }
     }
+    lines
 }
 
-fn name(side: &Side) -> String {
+pub(in crate::console) fn name(side: &Side) -> String {
     // A run by its last four characters, a version as it is.
     let short = match side.name.rsplit_once('-') {
         Some((_, last)) => format!("run {last}"),
@@ -267,6 +272,15 @@ const LOG_AXIS: [(f64, &str); 5] = [
 ];
 const SHARE_AXIS: [(f64, &str); 3] = [(0.0, "0"), (0.5, "0.5"), (1.0, "1")];
 
+/// The class whose curves are shown.
+pub(in crate::console) fn class_shown(d: &CompareDocument) -> Option<&ClassCurves> {
+    d.first
+        .curves
+        .iter()
+        .skip(usize::from(d.first.curves.len() > 2))
+        .max_by_key(|c| c.support)
+}
+
 /// The curves of both for the first class, the second dotted. With several classes it is the
 /// threat with the most rows.
 fn curves(
@@ -276,13 +290,7 @@ fn curves(
     x: XAxis,
     canvas: &mut Canvas<'_>,
 ) {
-    let Some(class) = d
-        .first
-        .curves
-        .iter()
-        .skip(usize::from(d.first.curves.len() > 2))
-        .max_by_key(|c| c.support)
-    else {
+    let Some(class) = class_shown(d) else {
         canvas.put(1, 0, "There are no curves.", Tone::Dim);
         return;
     };
@@ -339,7 +347,7 @@ fn lines(lines: &[(String, Tone)], first: usize, canvas: &mut Canvas<'_>) {
     }
 }
 
-fn differences(d: &CompareDocument) -> Vec<(String, Tone)> {
+pub(in crate::console) fn differences(d: &CompareDocument) -> Vec<(String, Tone)> {
     let mut out = vec![(d.rows_note.clone(), Tone::Plain)];
     for (what, settings) in [("settings", &d.parameters), ("data", &d.data)] {
         // Columns of another digest are one line: there may be a hundred of them.
@@ -379,7 +387,7 @@ fn differences(d: &CompareDocument) -> Vec<(String, Tone)> {
     out
 }
 
-fn rows(d: &CompareDocument) -> Vec<(String, Tone)> {
+pub(in crate::console) fn rows(d: &CompareDocument) -> Vec<(String, Tone)> {
     let a = &d.agreement;
     let mut out = vec![(
         format!(
@@ -430,7 +438,7 @@ fn rows(d: &CompareDocument) -> Vec<(String, Tone)> {
 }
 
 /// The whole in a sentence.
-fn verdict(d: &CompareDocument, room: Room) -> String {
+pub(in crate::console) fn verdict(d: &CompareDocument, room: Room) -> String {
     let of = |v: PairedVerdict| d.metrics.iter().filter(|m| m.verdict == v).count();
     let short = format!(
         "better on {} of {} metrics, worse on {}, not separable on {}",

@@ -76,24 +76,24 @@ pub fn view(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
     }
 }
 
-/// What to do when nothing has happened yet.
+/// Draws what to do when nothing has happened yet.
 fn first_run(model: &Model, canvas: &mut Canvas<'_>) {
     canvas.rule(0, "Welcome", "");
-    let key = |c| {
-        model
-            .keymap
-            .first(c)
-            .map_or("-".to_owned(), |k| k.to_string())
-    };
-    let mut y = 2;
-    let mut say = |text: &str, tone: Tone| {
-        canvas.put(2, y, text, tone);
-        y += 1;
-    };
+    for (y, (text, tone)) in first_run_lines(model).iter().enumerate() {
+        canvas.put(2, y as u16 + 2, text, *tone);
+    }
+}
+
+/// What to do when nothing has happened yet.
+pub(in crate::console) fn first_run_lines(model: &Model) -> Vec<(String, Tone)> {
+    let mut lines = Vec::new();
+    let mut say = |text: &str, tone: Tone| lines.push((text.to_owned(), tone));
     if model.session.has_config {
         say("There is a config.toml and no run yet.", Tone::Plain);
         say("", Tone::Plain);
-        let new = key(crate::console::commands::Command::NewRun);
+        let new = crate::console::commands::Command::NewRun;
+        let new = model.keymap.first(new);
+        let new = new.map_or("-".to_owned(), |k| k.to_string());
         say(
             &format!("{new}   starts the first retrain (netsec retrain --detach)."),
             Tone::Plain,
@@ -126,6 +126,7 @@ fn first_run(model: &Model, canvas: &mut Canvas<'_>) {
             say(&format!("hint: {hint}"), Tone::Plain);
         }
     }
+    lines
 }
 
 fn pipeline(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
@@ -171,7 +172,7 @@ fn pipeline(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
     .view(&mut canvas.part(0, 1, canvas.width(), h));
 }
 
-fn run_remark(model: &Model, open: &OpenRun) -> String {
+pub(in crate::console) fn run_remark(model: &Model, open: &OpenRun) -> String {
     let state = &open.state;
     let mut remark = format!("run {}", open.id);
     if let Some(at) = state.started_at {
@@ -190,7 +191,7 @@ fn run_remark(model: &Model, open: &OpenRun) -> String {
 }
 
 /// What a stage has done so far, or did.
-fn progress(state: &RunState, stage: &StageState) -> String {
+pub(in crate::console) fn progress(state: &RunState, stage: &StageState) -> String {
     if stage.status == StageStatus::Running {
         return match stage.name {
             StageName::DataIngestion => match state.rows_read {
@@ -229,7 +230,7 @@ fn progress(state: &RunState, stage: &StageState) -> String {
 }
 
 /// What became of the plan, once nobody waits for it any more.
-fn decided(model: &Model, open: &OpenRun) -> Option<String> {
+pub(in crate::console) fn decided(model: &Model, open: &OpenRun) -> Option<String> {
     let (_, version) = open.state.plan.as_ref()?;
     if model.plans.iter().any(|p| p.run_id == open.id) {
         return None;
@@ -282,7 +283,7 @@ fn rows_elsewhere(model: &Model, canvas: &Canvas<'_>, y: u16, rows: std::ops::Ra
     }
 }
 
-fn need_text(model: &Model, need: &Need<'_>) -> String {
+pub(in crate::console) fn need_text(model: &Model, need: &Need<'_>) -> String {
     match need {
         Need::Plan(p) => {
             let passed = p
@@ -362,7 +363,9 @@ fn runs(model: &Model, canvas: &mut Canvas<'_>, headings: bool) {
     }
 }
 
-fn health_lines(model: &Model) -> Vec<(&'static str, String, &'static str, Tone)> {
+pub(in crate::console) fn health_lines(
+    model: &Model,
+) -> Vec<(&'static str, String, &'static str, Tone)> {
     let mut lines = Vec::new();
     let (text, word, tone) = match &model.health.champion {
         ChampionLine::Unknown => ("not looked at yet".to_owned(), "", Tone::Dim),

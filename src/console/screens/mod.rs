@@ -1,12 +1,12 @@
 //! The screens, and the frame they share: header, tabs, message, footer.
 
 mod approval;
-mod comparison;
+pub(in crate::console) mod comparison;
 mod data;
-mod home;
+pub(in crate::console) mod home;
 mod logs;
-mod runs;
-mod training;
+pub(in crate::console) mod runs;
+pub(in crate::console) mod training;
 mod validation;
 
 use super::canvas::Canvas;
@@ -36,17 +36,8 @@ pub fn view(model: &Model, canvas: &mut Canvas<'_>) -> Option<(u16, u16)> {
     tabs(model, &mut canvas.part(0, 1, parts.tabs.width, 1));
     let b = parts.body;
     {
-        let mut body = canvas.part(b.x, b.y, b.width, b.height);
-        match model.screen {
-            Screen::Home => home::view(model, &mut body, parts.room),
-            Screen::Data => data::view(model, &mut body, parts.room),
-            Screen::Validation => validation::view(model, &mut body, parts.room),
-            Screen::Training => training::view(model, &mut body, parts.room),
-            Screen::Comparison => comparison::view(model, &mut body, parts.room),
-            Screen::Approval => approval::view(model, &mut body, parts.room),
-            Screen::Runs => runs::view(model, &mut body, parts.room),
-            Screen::Logs => logs::view(model, &mut body, parts.room),
-        }
+        let mut part = canvas.part(b.x, b.y, b.width, b.height);
+        body(model, &mut part, parts.room);
     }
     message(model, &mut canvas.part(0, parts.message.y, b.width, 1));
     footer(model, &mut canvas.part(0, parts.footer.y, b.width, 1));
@@ -56,6 +47,20 @@ pub fn view(model: &Model, canvas: &mut Canvas<'_>) -> Option<(u16, u16)> {
         cursor = dialog.view(model, &mut body);
     }
     cursor
+}
+
+/// Draws what is between tabs and message line.
+pub fn body(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
+    match model.screen {
+        Screen::Home => home::view(model, canvas, room),
+        Screen::Data => data::view(model, canvas, room),
+        Screen::Validation => validation::view(model, canvas, room),
+        Screen::Training => training::view(model, canvas, room),
+        Screen::Comparison => comparison::view(model, canvas, room),
+        Screen::Approval => approval::view(model, canvas, room),
+        Screen::Runs => runs::view(model, canvas, room),
+        Screen::Logs => logs::view(model, canvas, room),
+    }
 }
 
 fn too_small(model: &Model, canvas: &mut Canvas<'_>) {
@@ -250,7 +255,7 @@ fn label(command: Command, usual: &'static str, palette: bool) -> &'static str {
 }
 
 /// Named keys with a capital, as they stand on keyboards.
-pub(super) fn capital(key: &str) -> String {
+pub(in crate::console) fn capital(key: &str) -> String {
     let mut chars = key.chars();
     match chars.next() {
         Some(c) if key.len() > 1 => c.to_ascii_uppercase().to_string() + chars.as_str(),
@@ -306,7 +311,7 @@ fn is_champion(model: &Model, run: &RunId) -> bool {
 }
 
 /// The word of a run in the list: the champion and what waits are said.
-fn run_word(model: &Model, id: RunId, outcome: Outcome) -> (String, Tone) {
+pub(in crate::console) fn run_word(model: &Model, id: RunId, outcome: Outcome) -> (String, Tone) {
     if model.plans.iter().any(|p| p.run_id == id) {
         return ("APPROVE?".to_owned(), Tone::Warn);
     }
@@ -348,7 +353,7 @@ pub fn outcome_word(outcome: Outcome) -> (String, Tone) {
 }
 
 /// The word of a stage and its tone.
-fn stage_word(status: StageStatus) -> (String, Tone) {
+pub(in crate::console) fn stage_word(status: StageStatus) -> (String, Tone) {
     let tone = match status {
         StageStatus::Waiting => Tone::Dim,
         StageStatus::Running => Tone::Busy,

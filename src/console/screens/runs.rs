@@ -26,12 +26,7 @@ pub fn view(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
     }
     canvas.rule(0, "Runs", &remark);
     if shown.is_empty() {
-        let text = match (&model.runs, model.run_rows().is_empty()) {
-            (None, _) => "Reading the runs.",
-            (_, true) => "There is no run yet; n on Home starts one, or netsec retrain in a shell.",
-            (_, false) => "No run contains all these words.",
-        };
-        canvas.put(3, 1, text, Tone::Dim);
+        canvas.put(3, 1, nothing(model), Tone::Dim);
         return;
     }
     match room {
@@ -51,6 +46,15 @@ pub fn view(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
             details(model, &mut canvas.part(0, 1 + top, w, 9), false);
         }
         Room::Small => list(model, &shown, &mut canvas.part(0, 1, w, h - 1), false),
+    }
+}
+
+/// Why no run is shown.
+pub(in crate::console) fn nothing(model: &Model) -> &'static str {
+    match (&model.runs, model.run_rows().is_empty()) {
+        (None, _) => "Reading the runs.",
+        (_, true) => "There is no run yet; n starts one, or netsec retrain in a shell.",
+        (_, false) => "No run contains all these words.",
     }
 }
 
@@ -143,7 +147,7 @@ fn details(model: &Model, canvas: &mut Canvas<'_>, tall: bool) {
 }
 
 /// What made the run what it is.
-fn facts(open: &OpenRun) -> Vec<(&'static str, String)> {
+pub(in crate::console) fn facts(open: &OpenRun) -> Vec<(&'static str, String)> {
     let state = &open.state;
     let mut facts = Vec::new();
     if let Some(note) = &state.note {

@@ -10,7 +10,9 @@ use crate::console::theme::Tone;
 use crate::console::widgets::{
     Column, LinePlot, Series, Table, XAxis, gauge, mean_by_step, y_axis,
 };
-use crate::events::{ControlCommand, FitPhase, LearnerState, Split, StageName, StageStatus};
+use crate::events::{
+    ControlCommand, FitPhase, LearnerState, RunState, Split, StageName, StageStatus,
+};
 
 /// Draws the screen.
 pub fn view(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
@@ -179,7 +181,7 @@ fn about(seconds: f64) -> String {
 /// A line of the run's column: name, text, tone.
 type Line = (&'static str, String, Tone);
 
-fn run_lines(model: &Model, open: &OpenRun, bar: usize) -> Vec<Line> {
+pub(in crate::console) fn run_lines(model: &Model, open: &OpenRun, bar: usize) -> Vec<Line> {
     let state = &open.state;
     let (word, tone) = standing(model, open);
     let mut lines: Vec<Line> = vec![("state", word, tone)];
@@ -313,6 +315,25 @@ fn run_short(model: &Model, open: &OpenRun, canvas: &mut Canvas<'_>) {
     }
 }
 
+/// How a learner stands, in a word or two.
+pub(in crate::console) fn learner_word(
+    state: &RunState,
+    name: &str,
+    l: &LearnerState,
+) -> (String, Tone) {
+    if l.error.is_some() {
+        ("FAILED".to_owned(), Tone::Bad)
+    } else if state.selected.as_deref() == Some(name) {
+        ("SELECTED".to_owned(), Tone::Good)
+    } else if l.fit_seconds.is_some() {
+        ("done".to_owned(), Tone::Plain)
+    } else if l.phase.is_some() {
+        (phase_word(l), Tone::Busy)
+    } else {
+        ("waiting".to_owned(), Tone::Dim)
+    }
+}
+
 /// One row per learner: cross-validation with its interval, the test split once it was opened.
 fn leaderboard(model: &Model, open: &OpenRun, canvas: &mut Canvas<'_>, room: Room) {
     let state = &open.state;
@@ -368,17 +389,7 @@ fn leaderboard(model: &Model, open: &OpenRun, canvas: &mut Canvas<'_>, room: Roo
         .iter()
         .map(|name| {
             let l = state.learner.get(*name).unwrap_or(&waiting);
-            let (word, tone) = if l.error.is_some() {
-                ("FAILED".to_owned(), Tone::Bad)
-            } else if state.selected.as_deref() == Some(name) {
-                ("SELECTED".to_owned(), Tone::Good)
-            } else if l.fit_seconds.is_some() {
-                ("done".to_owned(), Tone::Plain)
-            } else if l.phase.is_some() {
-                (phase_word(l), Tone::Busy)
-            } else {
-                ("waiting".to_owned(), Tone::Dim)
-            };
+            let (word, tone) = learner_word(state, name, l);
             let cv = |metric: &str| l.cv.get(metric).copied();
             let f1 = cv("f1");
             let interval = f1.map_or(String::new(), |s| format!("[{:.4}, {:.4}]", s.low, s.high));

@@ -8,11 +8,25 @@ use crate::console::dialogs::{Confirm, Decision, Dialog, Find, Help, Notice, Pal
 use crate::console::effect::Effect;
 use crate::console::jobs::Job;
 use crate::console::log_lines::LogFilter;
-use crate::console::model::Availability;
+use crate::console::model::{Availability, Model};
 use crate::console::replay::Replay;
 use crate::console::theme::Tone;
 use crate::events::ControlCommand;
 use crate::runs::RunId;
+
+/// The shell command for what the screen shows.
+pub fn shown_shell(model: &Model) -> Option<String> {
+    model.shell(match model.screen {
+        Screen::Home => Command::Open,
+        Screen::Data => Command::GoData,
+        Screen::Validation => Command::GoValidation,
+        Screen::Training => Command::GoTraining,
+        Screen::Comparison => Command::GoComparison,
+        Screen::Approval => Command::GoApproval,
+        Screen::Runs => Command::OpenRun,
+        Screen::Logs => Command::GoLogs,
+    })
+}
 
 impl Update<'_> {
     /// Runs a command of the table.
@@ -161,18 +175,15 @@ impl Update<'_> {
     pub(super) fn copy(&mut self) {
         let chosen = match self.model.dialogs.last() {
             Some(Dialog::Palette(palette)) => palette.chosen().map(|spec| spec.command),
-            _ => Some(match self.model.screen {
-                Screen::Home => Command::Open,
-                Screen::Data => Command::GoData,
-                Screen::Validation => Command::GoValidation,
-                Screen::Training => Command::GoTraining,
-                Screen::Comparison => Command::GoComparison,
-                Screen::Approval => Command::GoApproval,
-                Screen::Runs => Command::OpenRun,
-                Screen::Logs => Command::GoLogs,
-            }),
+            _ => None,
         };
-        let Some(text) = chosen.and_then(|command| self.model.shell(command)) else {
+        let palette = matches!(self.model.dialogs.last(), Some(Dialog::Palette(_)));
+        let text = match chosen {
+            Some(command) => self.model.shell(command),
+            None if palette => None,
+            None => shown_shell(self.model),
+        };
+        let Some(text) = text else {
             self.say(Tone::Warn, "This command has no shell command.");
             return;
         };

@@ -5,6 +5,7 @@ use crate::console::commands::{self, Command};
 use crate::console::dialogs::{Dialog, Reply};
 use crate::console::jobs::JobKey;
 use crate::console::keymap::Chord;
+use crate::console::screens::capital;
 use crate::console::theme::Tone;
 use crossterm::event::{KeyEvent, KeyEventKind};
 
@@ -39,7 +40,25 @@ impl Update<'_> {
             }
             return;
         }
-        if let Some(command) = self.model.keymap.on_screen(self.model.screen, chord) {
+        match self.model.keymap.on_screen(self.model.screen, chord) {
+            Some(command) => self.command(command),
+            None => {
+                let help = self.model.keymap.first(Command::Help);
+                let help = help.map_or("?".to_owned(), |k| k.to_string());
+                let key = capital(&chord.to_string());
+                self.say(
+                    Tone::Plain,
+                    format!("{key} means nothing here; {help} lists the keys."),
+                );
+            }
+        }
+    }
+
+    /// A command that was chosen by name: to the dialog on top when it is one for dialogs.
+    pub(super) fn chosen(&mut self, command: Command) {
+        if commands::of(command).scope == commands::Scope::Dialog {
+            self.dialog_command(command);
+        } else {
             self.command(command);
         }
     }

@@ -10,6 +10,8 @@ mod results;
 mod validation;
 mod views;
 
+pub use dispatch::shown_shell;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::dialogs::{Dialog, Notice};
@@ -58,6 +60,7 @@ impl Update<'_> {
     fn message(&mut self, message: Message) {
         match message {
             Message::Key(key) => self.key(key),
+            Message::Command(command) => self.chosen(command),
             Message::Paste(text) => self.paste(&text),
             Message::Mouse(event) => self.mouse(event),
             Message::Resize(w, h) => {

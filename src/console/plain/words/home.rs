@@ -1,0 +1,93 @@
+//! Home in words: stages, what needs me, runs, health, drift.
+
+use super::{join, list};
+use crate::console::model::Model;
+use crate::console::screens::{self, home as drawn};
+use crate::events::{DriftVerdict, StageName};
+
+/// Rows the cursor moves over.
+pub fn rows(model: &Model) -> usize {
+    screens::home_rows(model)
+}
+
+/// Where it stands.
+pub fn cursor(model: &Model) -> usize {
+    model.home_cursor
+}
+
+/// A row: something that needs me, or a run.
+pub fn row(model: &Model, i: usize) -> String {
+    let needs = model.needs();
+    if let Some(need) = needs.get(i) {
+        return drawn::need_text(model, need);
+    }
+    match model.run_rows().get(i - needs.len()) {
+        Some(run) => super::runs::text(model, run),
+        None => String::new(),
+    }
+}
+
+/// Tells the screen.
+pub fn tell(model: &Model, out: &mut Vec<String>) {
+    if model.runs.is_none() {
+        out.push("Reading the runs.".to_owned());
+        return;
+    }
+    if model.run_rows().is_empty() {
+        let lines = drawn::first_run_lines(model);
+        out.extend(lines.into_iter().map(|(text, _)| text));
+        health(model, out);
+        return;
+    }
+    if let Some(open) = &model.open {
+        out.push(format!("Pipeline of {}:", drawn::run_remark(model, open)));
+        for name in StageName::ALL {
+            let stage = open.state.stage(name);
+            let (word, _) = screens::stage_word(stage.status);
+            let text = match name {
+                StageName::ModelPusher => drawn::decided(model, open),
+                _ => None,
+            };
+            let text = text.unwrap_or_else(|| drawn::progress(&open.state, stage));
+            let took = stage.seconds.map_or(String::new(), screens::took);
+            out.push(format!("  {}: {}", name.title(), join([word, took, text])));
+        }
+    }
+    let needs = model.needs().len();
+    if needs == 0 {
+        out.push("Needs you: nothing.".to_owned());
+    } else {
+        out.push(format!("Needs you: {needs}, the first rows."));
+    }
+    out.push(format!("Runs: {}, newest first.", model.run_rows().len()));
+    list(out, rows(model), Some(cursor(model)), |i| row(model, i));
+    health(model, out);
+    drift(model, out);
+}
+
+fn health(model: &Model, out: &mut Vec<String>) {
+    out.push("Health:".to_owned());
+    for (name, text, word, _) in drawn::health_lines(model) {
+        let name = if name.is_empty() { "and" } else { name };
+        out.push(format!("  {name}: {}", join([text, word.to_owned()])));
+    }
+}
+
+fn drift(model: &Model, out: &mut Vec<String>) {
+    let Some(open) = &model.open else { return };
+    let drift = &open.state.drift;
+    let moved: Vec<String> = drift
+        .iter()
+        .filter(|d| d.3 == DriftVerdict::Drift)
+        .map(|(column, psi, ..)| match psi {
+            Some(psi) => format!("{column} PSI {psi:.3}"),
+            None => column.clone(),
+        })
+        .collect();
+    let text = match (drift.len(), moved.len()) {
+        (0, _) => "not measured".to_owned(),
+        (n, 0) => format!("none of {n} features"),
+        (n, m) => format!("{m} of {n} features: {}", moved.join(", ")),
+    };
+    out.push(format!("Drift in run {}: {text}.", open.id.short()));
+}
