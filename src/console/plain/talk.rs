@@ -26,7 +26,7 @@ const LONGEST: usize = 2_000;
 struct Before {
     screen: Option<Screen>,
     occasion: String,
-    selected: Vec<String>,
+    selection: String,
     said: Option<Said>,
     dialogs: usize,
     dialog: Option<Told>,
@@ -64,7 +64,9 @@ impl Talk {
             ..Marks::PRINTED
         };
         let hello = format!(
-            "netsec in plain mode, project {}, {}. ? lists the choices.",
+            "netsec in plain mode, project {}, {}. A line is the number or the name of a choice; \
+             home, data, validate, train, compare, approve, runs and logs are the screens; ? lists \
+             everything, quit ends.",
             model.session.place, model.session.who
         );
         let mut talk = Self {
@@ -384,10 +386,10 @@ impl Talk {
             self.tell_screen();
             worth = true;
         } else {
-            let selected = words::selected(&self.model);
-            if selected != self.told.selected {
-                self.told.selected.clone_from(&selected);
-                for line in selected {
+            let selection = words::selection(&self.model);
+            if selection != self.told.selection {
+                self.told.selection = selection;
+                for line in words::selected(&self.model) {
                     self.put(line);
                 }
             }
@@ -401,7 +403,7 @@ impl Talk {
         }
         self.told.screen = Some(self.model.screen);
         self.told.occasion = words::occasion(&self.model);
-        self.told.selected = words::selected(&self.model);
+        self.told.selection = words::selection(&self.model);
         self.told.needs = self.needs();
     }
 
@@ -436,7 +438,7 @@ impl Talk {
         needs
             .iter()
             .map(|need| match need {
-                Need::Plan(p) => format!("approve {}", p.version),
+                Need::Plan(p) => format!("approve {} of run {}", p.version, p.run_id.short()),
                 Need::Run(r) => format!("run {} {}", r.id.short(), r.outcome.as_str()),
             })
             .collect()

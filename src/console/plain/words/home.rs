@@ -1,7 +1,7 @@
 //! Home in words: stages, what needs me, runs, health, drift.
 
 use super::{join, list};
-use crate::console::model::Model;
+use crate::console::model::{Model, Need};
 use crate::console::screens::{self, home as drawn};
 use crate::events::{DriftVerdict, StageName};
 
@@ -13,6 +13,19 @@ pub fn rows(model: &Model) -> usize {
 /// Where it stands.
 pub fn cursor(model: &Model) -> usize {
     model.home_cursor
+}
+
+/// What it stands on.
+pub fn selection(model: &Model) -> String {
+    let needs = model.needs();
+    match needs.get(model.home_cursor) {
+        Some(Need::Plan(p)) => format!("plan {}", p.plan_id),
+        Some(Need::Run(r)) => format!("need {}", r.id),
+        None => model
+            .run_rows()
+            .get(model.home_cursor - needs.len())
+            .map_or(String::new(), |r| format!("run {}", r.id)),
+    }
 }
 
 /// A row: something that needs me, or a run.
@@ -40,7 +53,9 @@ pub fn tell(model: &Model, out: &mut Vec<String>) {
         return;
     }
     if let Some(open) = &model.open {
-        out.push(format!("Pipeline of {}:", drawn::run_remark(model, open)));
+        let remark = drawn::run_remark(model, open);
+        let parts: Vec<&str> = remark.split("  ").collect();
+        out.push(format!("Pipeline of {}:", parts.join(", ")));
         for name in StageName::ALL {
             let stage = open.state.stage(name);
             let (word, _) = screens::stage_word(stage.status);

@@ -59,6 +59,27 @@ pub fn selected(model: &Model) -> Vec<String> {
     }
 }
 
+/// Which row the cursor stands on: its text may change under it without being told again.
+pub fn selection(model: &Model) -> String {
+    match model.screen {
+        Screen::Home => home::selection(model),
+        Screen::Data | Screen::Validation => String::new(),
+        Screen::Training => format!("{:?}", model.picked_learner),
+        Screen::Comparison => format!("{:?} {}", model.compare.pane, model.compare.first),
+        Screen::Approval => model.plan().map_or(String::new(), |p| p.plan_id.clone()),
+        Screen::Runs => {
+            let chosen = model.run_table.chosen(model.run_rows());
+            let run = chosen.map(|r| (&r.id, model.run_table.marks.contains(&r.id)));
+            format!("{run:?}")
+        }
+        Screen::Logs => {
+            let line = model.logs.line(model.logs.cursor());
+            let paused = model.logs.missed().is_some();
+            format!("{:?}", line.map(|l| l.seq()).filter(|_| paused))
+        }
+    }
+}
+
 /// Rows of the screen's list, and the one under the cursor.
 pub fn rows(model: &Model) -> (usize, usize) {
     match model.screen {

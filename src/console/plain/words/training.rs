@@ -52,18 +52,28 @@ pub fn selected(model: &Model) -> Vec<String> {
     }
 }
 
+/// The learner shown, in a line, and its curves.
 fn learner(model: &Model, open: &OpenRun) -> Vec<String> {
+    let learners = model.learners();
+    let shown = model.shown_learner();
+    let at = learners.iter().position(|l| Some(*l) == shown);
+    let mut out: Vec<String> = at
+        .map(|at| format!("Learner shown: {}", row(model, open, at)))
+        .into_iter()
+        .collect();
+    out.extend(curves(model, open));
+    out
+}
+
+/// The last and the best figure of every curve of the learner shown.
+fn curves(model: &Model, open: &OpenRun) -> Vec<String> {
     let Some(name) = model.shown_learner() else {
         return Vec::new();
     };
-    let at = model.learners().iter().position(|l| *l == name);
-    let mut out = vec![format!(
-        "Learner shown: {}",
-        row(model, open, at.unwrap_or(0))
-    )];
     let Some(l) = open.state.learner.get(name) else {
-        return out;
+        return Vec::new();
     };
+    let mut out = vec![format!("Curves of {name}:")];
     for metric in model.metrics(name) {
         let mut parts = Vec::new();
         for (split, word) in [(Split::Train, "train"), (Split::Valid, "valid")] {
@@ -90,6 +100,9 @@ fn learner(model: &Model, open: &OpenRun) -> Vec<String> {
         if !parts.is_empty() {
             out.push(format!("  {}: {}", metric.replace('_', " "), join(parts)));
         }
+    }
+    if out.len() == 1 {
+        out = vec![format!("{name} reports no curve.")];
     }
     out
 }
@@ -138,5 +151,5 @@ pub fn tell(model: &Model, out: &mut Vec<String>) {
     let shown = model.shown_learner();
     let at = learners.iter().position(|l| Some(*l) == shown);
     list(out, learners.len(), at, |i| row(model, open, i));
-    out.extend(learner(model, open));
+    out.extend(curves(model, open));
 }
