@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::Globals;
-use crate::console::keymap::{self, Keymap};
+use crate::console::keymap::{self, Keymap, remap};
 use crate::error::CommandError;
 
 /// Arguments of `netsec keys`.
@@ -21,7 +21,9 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     } else {
         crate::config::UiConfig::default()
     };
-    let map = Keymap::new(&config.keys)?;
+    let (map, mut problems) = Keymap::lenient(&config.keys);
+    let text = std::fs::read_to_string(globals.config_file()).unwrap_or_default();
+    remap::locate(&mut problems, &text);
     let text = if args.markdown {
         keymap::markdown(&map)
     } else {
@@ -29,5 +31,12 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     };
     // A reader that closed the pipe has read enough.
     let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(())
+    // The table shows what holds; what does not is an error all the same.
+    let mut problems = problems.into_iter();
+    match problems.next() {
+        None => Ok(()),
+        Some(first) => Err(problems.fold(first.into(), |error: CommandError, p| {
+            error.hint(format!("{}. {}", p.sentence(), p.hint))
+        })),
+    }
 }

@@ -1,12 +1,12 @@
-//! Keys: how they are written, which command they mean, and the remapping of `[ui.keys]`.
+//! Keys: how they are written, and which command they mean. [`remap`] puts `[ui.keys]` on top.
 
-use std::collections::BTreeMap;
+pub mod remap;
+
 use std::fmt;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::commands::{self, COMMANDS, Command, CommandSpec, Scope, Screen};
-use crate::error::CommandError;
 
 /// A key with its modifiers, as people write it: `a`, `G`, `ctrl-c`, `shift-tab`, `pageup`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +135,33 @@ impl fmt::Display for Chord {
 /// Which keys mean what: the table's defaults with `[ui.keys]` on top.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Keymap {
+    /// By row of the table.
     keys: Vec<Vec<Chord>>,
+    /// Keys that mean nothing in a place.
+    unbound: Vec<(Place, Chord)>,
+}
+
+/// Where a key can be taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Everywhere,
+    Dialog,
+    On(Screen),
+}
+
+impl Place {
+    fn all() -> Vec<Place> {
+        let mut all = vec![Place::Everywhere, Place::Dialog];
+        all.extend(Screen::ALL.map(Place::On));
+        all
+    }
+    fn name(self) -> String {
+        match self {
+            Place::Everywhere => "everywhere".to_owned(),
+            Place::Dialog => "dialog".to_owned(),
+            Place::On(screen) => screen.title().to_lowercase(),
+        }
+    }
 }
 
 impl Default for Keymap {
@@ -144,89 +170,14 @@ impl Default for Keymap {
             .iter()
             .map(|s| s.keys.iter().filter_map(|k| Chord::parse(k)).collect())
             .collect();
-        Self { keys }
+        Self {
+            keys,
+            unbound: Vec::new(),
+        }
     }
 }
 
 impl Keymap {
-    /// Applies `[ui.keys]`: keys by command id, several separated by spaces, `none` for no key.
-    pub fn new(remapped: &BTreeMap<String, String>) -> Result<Self, CommandError> {
-        let mut map = Self::default();
-        for (id, text) in remapped {
-            let Some(row) = COMMANDS.iter().position(|s| s.id == id) else {
-                let error = CommandError::config(format!("[ui.keys]: there is no command `{id}`"));
-                let near = COMMANDS
-                    .iter()
-                    .map(|s| (strsim::damerau_levenshtein(s.id, id), s.id))
-                    .min();
-                return Err(match near {
-                    Some((d, near)) if d <= 4 => error.hint(format!("Did you mean `{near}`?")),
-                    _ => error.hint("`netsec keys` lists the commands."),
-                });
-            };
-            let mut chords = Vec::new();
-            if text.trim() != "none" {
-                for key in text.split_whitespace() {
-                    let Some(chord) = Chord::parse(key) else {
-                        return Err(CommandError::config(format!(
-                            "[ui.keys] {id}: `{key}` is not a key"
-                        ))
-                        .hint(
-                            "Keys are written `a`, `G`, `ctrl-r`, `alt-x`, `shift-tab`, `enter`, \
-                             `space`, `pageup`, `f5`; `none` takes the keys away.",
-                        ));
-                    };
-                    chords.push(chord);
-                }
-                if chords.is_empty() {
-                    return Err(
-                        CommandError::config(format!("[ui.keys] {id}: no key is given"))
-                            .hint("`none` takes the keys away."),
-                    );
-                }
-            }
-            map.keys[row] = chords;
-        }
-        map.check()?;
-        Ok(map)
-    }
-
-    /// Refuses a key with two meanings in one place, and a dialog without a way out.
-    fn check(&self) -> Result<(), CommandError> {
-        for (i, a) in COMMANDS.iter().enumerate() {
-            for (j, b) in COMMANDS.iter().enumerate().skip(i + 1) {
-                if !a.scope.overlaps(b.scope) {
-                    continue;
-                }
-                if let Some(chord) = self.keys[i].iter().find(|c| self.keys[j].contains(c)) {
-                    return Err(CommandError::config(format!(
-                        "[ui.keys]: `{chord}` means both {} and {}",
-                        a.id, b.id
-                    ))
-                    .hint("Give one of the two another key, or `none`."));
-                }
-            }
-        }
-        for must in [
-            Command::Quit,
-            Command::Help,
-            Command::DialogClose,
-            Command::DialogNext,
-            Command::DialogActivate,
-        ] {
-            let spec = commands::of(must);
-            let typed = |c: &Chord| spec.scope == Scope::Dialog && c.typed().is_some();
-            let keys = self.keys(spec);
-            if keys.is_empty() || keys.iter().all(typed) {
-                return Err(CommandError::config(format!(
-                    "[ui.keys]: {} needs a key that is not typed into a field",
-                    spec.id
-                )));
-            }
-        }
-        Ok(())
-    }
-
     /// The keys of a command.
     pub fn keys(&self, spec: &CommandSpec) -> &[Chord] {
         COMMANDS
@@ -249,16 +200,34 @@ impl Keymap {
     pub fn first(&self, command: Command) -> Option<Chord> {
         self.keys(commands::of(command)).first().copied()
     }
+    /// The first key of a command that works on a screen.
+    pub fn first_on(&self, command: Command, screen: Screen) -> Option<Chord> {
+        self.keys(commands::of(command))
+            .iter()
+            .copied()
+            .find(|c| !self.is_unbound(Place::On(screen), *c))
+    }
     /// The command a key means on a screen.
     pub fn on_screen(&self, screen: Screen, chord: Chord) -> Option<Command> {
+        if self.is_unbound(Place::On(screen), chord) {
+            return None;
+        }
         self.find(chord, |s| s.covers(screen))
     }
     /// The command a key means in a dialog. Keys with Ctrl that no dialog command takes keep
     /// their meaning of everywhere: a dialog must not swallow quit and suspend.
     pub fn in_dialog(&self, chord: Chord) -> Option<Command> {
+        if self.is_unbound(Place::Dialog, chord) {
+            return None;
+        }
         self.find(chord, |s| s == Scope::Dialog).or_else(|| {
             self.find(chord, |s| s == Scope::Everywhere)
                 .filter(|_| chord.ctrl)
+        })
+    }
+    fn is_unbound(&self, place: Place, chord: Chord) -> bool {
+        self.unbound.iter().any(|(at, key)| {
+            *key == chord && (*at == place || (*at == Place::Everywhere && place != Place::Dialog))
         })
     }
     fn find(&self, chord: Chord, scope: impl Fn(Scope) -> bool) -> Option<Command> {

@@ -1,6 +1,8 @@
 //! Everything that can happen to the console. The loop turns the outside world into these, and
 //! nothing else reaches the model.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use crossterm::event::{KeyEvent, MouseEvent};
 
@@ -18,6 +20,13 @@ pub enum Message {
     Mouse(MouseEvent),
     /// A command of the table was chosen by name or number, not by a key.
     Command(Command),
+    /// A frame was sent to the terminal.
+    Frame {
+        /// Its bytes.
+        bytes: usize,
+        /// How long writing it took.
+        took: Duration,
+    },
     /// Text was pasted.
     Paste(String),
     /// The terminal has a new size.

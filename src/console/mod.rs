@@ -20,6 +20,7 @@ pub mod hits;
 pub mod jobs;
 pub mod keymap;
 pub mod layout;
+pub mod link;
 pub mod log_lines;
 pub mod message;
 pub mod model;
@@ -42,7 +43,9 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use chrono::{Local, Offset, Utc};
@@ -88,8 +91,8 @@ pub struct Options {
 /// Opens the console and returns when it is closed.
 ///
 /// # Errors
-/// Kind `Usage` when stdout is no terminal, `Config` when `[ui.keys]` is wrong, `TerminalLost`
-/// when the terminal went away, `Cancelled` when a signal ended it.
+/// Kind `Usage` when stdout is no terminal, `TerminalLost` when the terminal went away,
+/// `Cancelled` when a signal ended it.
 pub fn run(options: Options) -> Result<(), CommandError> {
     if options.plain {
         return plain::run(&options);
@@ -125,7 +128,11 @@ pub fn run(options: Options) -> Result<(), CommandError> {
 }
 
 fn new_model(options: &Options) -> Result<Model, CommandError> {
-    let keymap = Keymap::new(&options.ui.keys)?;
+    let (keymap, mut problems) = Keymap::lenient(&options.ui.keys);
+    if !problems.is_empty() {
+        let text = std::fs::read_to_string(&options.config_file).unwrap_or_default();
+        keymap::remap::locate(&mut problems, &text);
+    }
     let capabilities = Capabilities::detect(|name| std::env::var(name).ok(), &options.ui);
     let root = options.workspace.root();
     let place = root.canonicalize().unwrap_or_else(|_| root.to_owned());
@@ -143,14 +150,18 @@ fn new_model(options: &Options) -> Result<Model, CommandError> {
         offset: Local::now().offset().fix(),
     };
     let size = crossterm::terminal::size().unwrap_or((80, 24));
-    Ok(Model::new(size, capabilities, keymap, session))
+    let mut model = Model::new(size, capabilities, keymap, session);
+    update::key_problems(&mut model, problems, Utc::now());
+    Ok(model)
 }
 
-type Out = fn(&[u8]) -> std::io::Result<()>;
+type Out = Box<dyn FnMut(&[u8]) -> std::io::Result<()>>;
 
 struct Console {
     model: Model,
     painter: Painter<Out>,
+    /// How long the last frame took to write.
+    wrote: Rc<Cell<Duration>>,
     engine: Engine,
     inbox: UnboundedReceiver<Message>,
     lost: UnboundedReceiver<()>,
@@ -207,8 +218,17 @@ impl Console {
         let engine = Engine::new(&options.workspace, options.config_file.clone(), sender);
         let guard = terminal::Guard::enter().map_err(fail("the terminal cannot be set up"))?;
         let (w, h) = model.size;
+        let wrote = Rc::new(Cell::new(Duration::ZERO));
+        let took = Rc::clone(&wrote);
+        let out: Out = Box::new(move |bytes| {
+            let begun = Instant::now();
+            let result = terminal::write_out(bytes);
+            took.set(begun.elapsed());
+            result
+        });
         Ok(Self {
-            painter: Painter::new(w, h, terminal::write_out),
+            painter: Painter::new(w, h, out),
+            wrote,
             model,
             engine,
             inbox,
@@ -361,13 +381,23 @@ impl Console {
         let (w, h) = self.model.size;
         self.painter.resize(w, h);
         let model = &self.model;
-        self.painter
+        let sent = self
+            .painter
             .paint(|buffer| {
                 let mut canvas = Canvas::new(buffer, model.glyphs(), model.theme());
                 screens::view(model, &mut canvas)
             })
             .map_err(|_| terminal_lost())?;
         self.model.dirty = false;
+        if sent > 0 {
+            let message = Message::Frame {
+                bytes: sent,
+                took: self.wrote.get(),
+            };
+            // Nothing is to be done outside for it.
+            update::update(&mut self.model, message, Utc::now());
+            self.pacer.slow(self.model.link.slow);
+        }
         Ok(())
     }
 }

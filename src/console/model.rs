@@ -11,6 +11,7 @@ use super::dialogs::Dialog;
 use super::glyphs::Glyphs;
 use super::jobs::{JobKey, Jobs};
 use super::keymap::Keymap;
+use super::link::Link;
 use super::log_lines::LogView;
 use super::replay::Replay;
 use super::run_table::RunTable;
@@ -218,6 +219,8 @@ pub struct Model {
     pub sync_started: Option<DateTime<Utc>>,
     /// The books of the jobs.
     pub jobs: Jobs,
+    /// What the link to the terminal carries.
+    pub link: Link,
     /// Number of followings so far.
     pub followings: u64,
     /// Whether the screen may differ from the model.
@@ -260,6 +263,7 @@ impl Model {
             last_error: None,
             sync_started: None,
             jobs: Jobs::default(),
+            link: Link::default(),
             followings: 0,
             dirty: true,
             mouse: false,

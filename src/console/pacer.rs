@@ -12,6 +12,7 @@ pub const FRAME: Duration = Duration::from_millis(100);
 pub struct Pacer {
     last: Option<Instant>,
     person: bool,
+    slow: bool,
 }
 
 /// When the next frame is to be drawn.
@@ -30,11 +31,18 @@ impl Pacer {
     pub fn person(&mut self) {
         self.person = true;
     }
+    /// Whether frames that only data asks for come half as often.
+    pub fn slow(&mut self, slow: bool) {
+        self.slow = slow;
+    }
+    fn gap(&self) -> Duration {
+        if self.slow { FRAME * 2 } else { FRAME }
+    }
     /// When to draw, if the screen differs from the model.
     pub fn due(&self, dirty: bool, now: Instant) -> Due {
         match self.last {
             _ if !dirty => Due::Never,
-            Some(last) if !self.person && now < last + FRAME => Due::At(last + FRAME),
+            Some(last) if !self.person && now < last + self.gap() => Due::At(last + self.gap()),
             _ => Due::Now,
         }
     }
@@ -98,6 +106,18 @@ mod tests {
         // The last one shows what came after the frame before it.
         assert_eq!(frames.len(), 51);
         assert_eq!(frames[0].0, 0);
+    }
+
+    #[test]
+    fn a_slow_link_gets_half_the_frames() {
+        let now = Instant::now();
+        let mut pacer = Pacer::default();
+        pacer.settled(true, now);
+        assert_eq!(pacer.due(true, now), Due::At(now + FRAME));
+        pacer.slow(true);
+        assert_eq!(pacer.due(true, now), Due::At(now + FRAME * 2));
+        pacer.person();
+        assert_eq!(pacer.due(true, now), Due::Now, "a person never waits");
     }
 
     proptest! {

@@ -3,7 +3,9 @@
 
 mod behaviour;
 mod bytes;
+mod hostile;
 mod manners;
+mod plain;
 mod properties;
 mod snapshots;
 mod table;

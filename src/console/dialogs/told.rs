@@ -8,7 +8,6 @@ use super::Dialog;
 use crate::console::canvas::Canvas;
 use crate::console::glyphs::Glyphs;
 use crate::console::model::Model;
-use crate::console::theme::{Colours, Theme};
 
 /// A field or a button.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,11 +83,8 @@ impl Dialog {
 
 /// A dialog as it is drawn, line by line. Its keys still work by name (`keys tab enter`).
 pub fn drawn(dialog: &Dialog, model: &Model) -> Told {
-    let theme = Theme {
-        colours: Colours::None,
-    };
     let mut buffer = Buffer::empty(Rect::new(0, 0, 100, 34));
-    let mut canvas = Canvas::new(&mut buffer, Glyphs::Ascii, theme);
+    let mut canvas = Canvas::new(&mut buffer, Glyphs::Ascii, model.theme());
     dialog.view(model, &mut canvas);
     let lines = lines_of(&buffer);
     Told {

@@ -8,8 +8,10 @@ use crate::console::keymap::Chord;
 use crate::console::model::{Availability, Model};
 
 /// Commands that mean nothing without a painted screen, or that plain mode answers itself.
-const PAINTED: [Command; 4] = [
+const PAINTED: [Command; 6] = [
     Command::CycleGlyphs,
+    Command::CycleTheme,
+    Command::ToggleMouse,
     Command::Suspend,
     Command::Palette,
     Command::Help,

@@ -21,6 +21,7 @@ use tokio::sync::mpsc::{self, Receiver, UnboundedReceiver};
 use super::engine::{Engine, ForScreen};
 use super::jobs::JobKey;
 use super::message::Message;
+use super::pacer::FRAME;
 use super::{Options, PATIENCE, Signals, ended_by, new_model, terminal, terminal_lost};
 use crate::error::CommandError;
 use crate::text;
@@ -112,6 +113,7 @@ impl Plain {
                 Some(()) = self.signals.hang_up.recv() => return Err(terminal_lost()),
                 Some(()) = self.signals.terminate.recv() => return Err(ended_by("SIGTERM")),
                 Some(()) = self.signals.interrupt.recv() => return Err(ended_by("SIGINT")),
+                Some(()) = self.signals.stop.recv() => self.stop().await?,
                 Some(()) = self.signals.go_on.recv() => self.go_on()?,
                 Some(message) = self.inbox.recv() => {
                     self.talk.take(message, Utc::now());
@@ -194,6 +196,19 @@ impl Plain {
             Err(_) if self.editor.is_some() => Err(terminal_lost()),
             Err(e) => Err(CommandError::backend("stdout cannot be written").because(e)),
         }
+    }
+
+    /// Ctrl-Z: the terminal is the shell's until somebody continues the process.
+    async fn stop(&mut self) -> Result<(), CommandError> {
+        if !terminal::can_be_continued() {
+            return Ok(());
+        }
+        input::restore();
+        let me = rustix::process::getpid();
+        let _ = rustix::process::kill_process(me, rustix::process::Signal::STOP);
+        // Another thread may be the one that takes the signal; give it the moment it needs.
+        let _ = tokio::time::timeout(FRAME, self.signals.go_on.recv()).await;
+        self.go_on()
     }
 
     /// Continued after a stop: the shell had the terminal in between.

@@ -201,7 +201,7 @@ fn footer(model: &Model, canvas: &mut Canvas<'_>) {
     let piece = |s: &&'static super::commands::CommandSpec| {
         model
             .keymap
-            .first(s.command)
+            .first_on(s.command, model.screen)
             .map(|k| (capital(&k.to_string()), label(s.command, s.label, palette)))
     };
     // Help and quit keep their places; the others give way from the right.

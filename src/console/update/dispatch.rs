@@ -62,6 +62,7 @@ impl Update<'_> {
                 self.read_all();
             }
             Command::Suspend => self.effects.push(Effect::Suspend),
+            Command::ShowLink => self.show_link(),
             Command::CycleGlyphs => {
                 let next = self.model.capabilities.glyphs.next();
                 self.model.capabilities.glyphs = next;

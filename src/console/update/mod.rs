@@ -4,6 +4,7 @@ mod cursors;
 mod data;
 mod dispatch;
 mod keys;
+mod link;
 mod manners;
 mod open_run;
 mod results;
@@ -17,10 +18,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::dialogs::{Dialog, Notice};
 use super::effect::Effect;
 use super::jobs::Job;
+use super::keymap::remap::Problem;
 use super::message::Message;
 use super::model::{Model, Said};
 use super::theme::Tone;
-use crate::error::ErrorReport;
+use crate::error::{CommandError, ErrorReport};
 use crate::events::ControlCommand;
 
 /// Between two senders that this console starts.
@@ -50,6 +52,33 @@ pub fn begin(model: &mut Model, now: DateTime<Utc>) -> Vec<Effect> {
     update.effects
 }
 
+/// Says what is wrong in `[ui.keys]`: the first problem in the message line, all of them for the
+/// command that shows the last error.
+pub fn key_problems(model: &mut Model, problems: Vec<Problem>, now: DateTime<Utc>) {
+    let Some(first) = problems.first() else {
+        return;
+    };
+    let mut error = CommandError::config(first.sentence()).report();
+    error.hints = problems
+        .iter()
+        .enumerate()
+        .flat_map(|(i, p)| [(i > 0).then(|| p.sentence()), Some(p.hint.clone())])
+        .flatten()
+        .collect();
+    let last = model.keymap.first(super::commands::Command::LastError);
+    let last = last.map_or("netsec doctor".to_owned(), |k| k.to_string());
+    let mut update = Update {
+        model,
+        now,
+        effects: Vec::new(),
+    };
+    update.say(
+        Tone::Warn,
+        format!("{}; {last} tells more.", first.sentence()),
+    );
+    update.model.last_error = Some(error);
+}
+
 struct Update<'m> {
     model: &'m mut Model,
     now: DateTime<Utc>,
@@ -61,6 +90,7 @@ impl Update<'_> {
         match message {
             Message::Key(key) => self.key(key),
             Message::Command(command) => self.chosen(command),
+            Message::Frame { bytes, took } => self.frame(bytes, took),
             Message::Paste(text) => self.paste(&text),
             Message::Mouse(event) => self.mouse(event),
             Message::Resize(w, h) => {

@@ -19,7 +19,6 @@ use crate::console::glyphs::Glyphs;
 use crate::console::layout::Room;
 use crate::console::model::{ChampionLine, Model};
 use crate::console::screens;
-use crate::console::theme::{Colours, Theme};
 
 /// Rows of a list that are told at once.
 const WINDOW: usize = 12;
@@ -185,11 +184,8 @@ fn join(parts: impl IntoIterator<Item = String>) -> String {
 
 /// The body of a screen as it is drawn, line by line, in ASCII.
 fn drawn(model: &Model) -> Vec<String> {
-    let theme = Theme {
-        colours: Colours::None,
-    };
     let mut buffer = Buffer::empty(Rect::new(0, 0, 110, 30));
-    let mut canvas = Canvas::new(&mut buffer, Glyphs::Ascii, theme);
+    let mut canvas = Canvas::new(&mut buffer, Glyphs::Ascii, model.theme());
     screens::body(model, &mut canvas, Room::Medium);
     lines_of(&buffer)
 }
