@@ -21,6 +21,7 @@ mod layers;
 mod mlflow_client;
 mod mlflow_sync;
 mod mongodb;
+mod plain_mode;
 mod portable;
 mod pty;
 mod record_screens;

@@ -26,11 +26,12 @@ fn a_replay_gives_the_log_as_it_stands_and_as_sentences() {
     let plain = project.run(&["watch", &run.as_str()[..14], "--plain"]);
     let plain = String::from_utf8(plain.stdout).unwrap();
     for sentence in [
-        "started, asked by tester",
-        "data_ingestion: started (first run)",
-        "model_trainer: done in",
-        "the gate says",
-        "run finished",
+        " started by tester, worker alive",
+        " ingestion ok, ",
+        " training ok, ",
+        " evaluation the gate accepts, ",
+        " finished",
+        "Needs you: approve v1. ",
     ] {
         assert!(plain.contains(sentence), "{sentence} in {plain}");
     }

@@ -1,13 +1,15 @@
-//! `netsec doctor`: check configuration, data or MongoDB, champion, published store, disk, tracking
-//! server, analysts' verdicts, terminal and lingering.
+//! `netsec doctor`: check both ends. The project and the machine: configuration, data or MongoDB,
+//! champion, journal, published store, disk, locks, clock, tracking server, analysts' verdicts,
+//! lingering. The terminal: what it is taken for, colours, glyphs, clipboard, keys.
 //!
 //! Looks only; every finding says what to do. A failed check ends the command with the exit code
 //! of its kind, warnings do not.
 
+mod machine;
 mod mongodb;
 mod project;
-mod session;
 mod store;
+mod terminal;
 mod tracking;
 mod verdicts;
 
@@ -78,7 +80,10 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     let mut findings = project::check(globals);
     findings.extend(tracking::check(globals));
     findings.extend(verdicts::check(globals));
-    findings.extend(session::check());
+    findings.extend(machine::check(&globals.workspace()));
+    let text = std::fs::read_to_string(globals.config_file()).unwrap_or_default();
+    let ui = super::console::ui(globals).unwrap_or_default();
+    findings.extend(terminal::check(&ui, &text));
     let failed = findings
         .iter()
         .find(|f| f.state == State::Fail)

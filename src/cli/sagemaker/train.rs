@@ -37,7 +37,7 @@ pub(super) fn run(layout: &Layout) -> Result<(), CommandError> {
         },
     )?;
     let stopping = stop_on_sigterm(&workspace, &run, by.clone())?;
-    let view = follow::follow(&workspace, &run, &mut watch::Plain::default());
+    let view = follow::follow(&workspace, &run, &mut watch::Plain::new(&workspace));
     stopping.close();
     follow::verdict(&view?)?;
     let config = config::load(&config_file)?;
