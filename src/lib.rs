@@ -4,8 +4,9 @@
 //! mean, [`dataset`] holds them; [`pipeline`] runs the six stages with [`learners`], [`metrics`]
 //! and [`drift`]; [`events`] is the run log, [`runs`] the folders, [`worker`] the detached
 //! process; [`approval`] journals decisions; [`storage`] swaps and publishes the champion;
-//! [`export`] writes it in portable formats; [`monitoring`] tells Prometheus; [`tracking`] tells MLflow; [`console`] and [`cli`] are
-//! the two faces.
+//! [`export`] writes it in portable formats; [`monitoring`] tells Prometheus; [`tracking`] tells
+//! MLflow; [`serving`] answers requests with the champion; [`console`] and [`cli`] are the two
+//! faces.
 #![warn(missing_docs)]
 
 pub mod approval;
@@ -30,6 +31,7 @@ pub mod runs;
 pub mod runtime;
 pub mod schema;
 pub mod secrets;
+pub mod serving;
 pub mod source;
 pub mod storage;
 pub mod text;

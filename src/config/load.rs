@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use toml::{Table, Value};
 
-use super::{Config, StorageConfig, StorageKind};
+use super::{Config, ServeConfig, StorageConfig, StorageKind};
 use crate::error::CommandError;
 
 /// Environment variables that carry the prefix but are not overrides of a key.
@@ -218,6 +218,9 @@ fn check(config: &Config, name: &str) -> Result<(), ConfigError> {
     if config.approval.approvals == 0 {
         return wrong("[approval] approvals is 0, a push needs at least 1".to_owned());
     }
+    if let Err(message) = check_serve(&config.serve) {
+        return wrong(message);
+    }
     if let Err(message) = check_storage(&config.storage) {
         return wrong(message);
     }
@@ -239,6 +242,39 @@ fn check(config: &Config, name: &str) -> Result<(), ConfigError> {
         if !(0.0..=1.0).contains(&value) {
             return wrong(format!("{key} is {value}, it must lie between 0 and 1"));
         }
+    }
+    Ok(())
+}
+
+/// Checks the limits of the scoring service.
+fn check_serve(serve: &ServeConfig) -> Result<(), String> {
+    let at_least_one = [
+        ("poll_seconds", serve.poll_seconds),
+        ("max_body_mib", serve.max_body_mib),
+        ("max_rows", serve.max_rows),
+        ("max_in_flight", u64::from(serve.max_in_flight)),
+        ("max_connections", u64::from(serve.max_connections)),
+        ("header_seconds", serve.header_seconds),
+        ("body_seconds", serve.body_seconds),
+        ("request_seconds", serve.request_seconds),
+    ];
+    if let Some((key, _)) = at_least_one.iter().find(|(_, value)| *value == 0) {
+        return Err(format!("[serve] {key} is 0, it must be at least 1"));
+    }
+    if serve.max_body_mib > 1_024 {
+        return Err(format!(
+            "[serve] max_body_mib is {}, it must be at most 1024",
+            serve.max_body_mib
+        ));
+    }
+    if serve.max_bodies_mib < serve.max_body_mib {
+        return Err(format!(
+            "[serve] max_bodies_mib is {}, less than the {} of one body (max_body_mib)",
+            serve.max_bodies_mib, serve.max_body_mib
+        ));
+    }
+    if serve.tls_cert.is_some() != serve.tls_key.is_some() {
+        return Err("[serve] tls_cert and tls_key belong together; one is missing".to_owned());
     }
     Ok(())
 }

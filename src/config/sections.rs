@@ -36,6 +36,8 @@ pub struct Config {
     pub storage: StorageConfig,
     /// The MLflow / DAGsHub server that runs are logged to.
     pub tracking: TrackingConfig,
+    /// The scoring service.
+    pub serve: ServeConfig,
     /// The console.
     pub ui: UiConfig,
 }
@@ -660,6 +662,72 @@ pub enum ColourLevel {
     /// 24 bits.
     #[serde(rename = "24bit")]
     True,
+}
+
+/// Where the scoring service finds its model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServeSource {
+    /// `final_model/` beside the configuration.
+    #[default]
+    Local,
+    /// The published store of `[storage]`, by its pointer.
+    Storage,
+}
+
+/// `[serve]`. Tokens come from the environment, see the service's own documentation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServeConfig {
+    /// Address and port.
+    pub listen: String,
+    /// Where the model comes from.
+    pub source: ServeSource,
+    /// Seconds between two looks at the pointer.
+    pub poll_seconds: u64,
+    /// TLS: the certificate chain, PEM.
+    pub tls_cert: Option<PathBuf>,
+    /// TLS: its key, PEM.
+    pub tls_key: Option<PathBuf>,
+    /// Largest body of a request, MiB.
+    pub max_body_mib: u64,
+    /// Most rows of a request.
+    pub max_rows: u64,
+    /// MiB of bodies held at once.
+    pub max_bodies_mib: u64,
+    /// Requests worked on at once.
+    pub max_in_flight: u32,
+    /// Connections open at once.
+    pub max_connections: u32,
+    /// Seconds a request may take to send its head.
+    pub header_seconds: u64,
+    /// Seconds a request may take to send its body.
+    pub body_seconds: u64,
+    /// Seconds a request may be worked on.
+    pub request_seconds: u64,
+    /// Seconds that requests in flight get when the service is told to end.
+    pub drain_seconds: u64,
+}
+
+impl Default for ServeConfig {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            source: ServeSource::Local,
+            poll_seconds: 2,
+            tls_cert: None,
+            tls_key: None,
+            max_body_mib: 32,
+            max_rows: 1_000_000,
+            max_bodies_mib: 64,
+            max_in_flight: 64,
+            max_connections: 512,
+            header_seconds: 10,
+            body_seconds: 30,
+            request_seconds: 50,
+            drain_seconds: 25,
+        }
+    }
 }
 
 /// `[ui]`.

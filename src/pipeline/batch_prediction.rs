@@ -7,7 +7,7 @@ use crate::pipeline::data_transformation::Preprocessor;
 use crate::storage::Champion;
 
 /// The prediction for one row.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prediction {
     /// Index into the model's classes.
     pub class: usize,
@@ -44,7 +44,7 @@ pub fn predict_with(
 }
 
 /// From the class probabilities of one row to its prediction.
-fn decide(probabilities: &[f64], threshold: Option<f64>) -> Prediction {
+pub fn decide(probabilities: &[f64], threshold: Option<f64>) -> Prediction {
     match (probabilities, threshold) {
         ([_, threat], Some(threshold)) => Prediction {
             class: usize::from(*threat >= threshold),

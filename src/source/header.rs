@@ -23,7 +23,7 @@ pub struct HeaderReport {
 
 /// Where each column of the schema stands in the file.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Mapping {
+pub(crate) struct Mapping {
     /// Position in the file by column of the schema.
     pub positions: Vec<Option<usize>>,
     /// What was noticed.
@@ -81,7 +81,7 @@ fn required(column: &ColumnSpec, schema: &Schema, require_label: bool) -> bool {
 
 /// Finds the columns of a schema among names, as [`ColumnSpec::answers_to`] would: the name itself
 /// first, then the aliases in their order. A name serves one column only.
-pub(super) fn match_columns(schema: &Schema, names: &[String], require_label: bool) -> Mapping {
+pub(crate) fn match_columns(schema: &Schema, names: &[String], require_label: bool) -> Mapping {
     let (unique, repeated) = unique_names(names);
     let mut exact: HashMap<&str, usize> = HashMap::with_capacity(unique.len());
     let mut folded: HashMap<String, usize> = HashMap::with_capacity(unique.len());
@@ -169,7 +169,7 @@ pub(super) fn nearest(missing: &[String], unused: &[String]) -> Vec<(String, Str
 
 /// The columns of the schema that a file without a header has, by their number: all of them, or
 /// all but the optional ones, the label, or both.
-pub(super) fn names_by_position(
+pub(crate) fn names_by_position(
     schema: &Schema,
     width: usize,
     require_label: bool,
@@ -193,7 +193,7 @@ pub(super) fn names_by_position(
 }
 
 /// Whether a first line is a header, given the schema.
-pub(super) fn is_header_of(schema: &Schema, first: &[String]) -> bool {
+pub(crate) fn is_header_of(schema: &Schema, first: &[String]) -> bool {
     let mapping = match_columns(schema, first, false);
     let matched = mapping.positions.iter().flatten().count();
     if matched * 2 >= first.len() {

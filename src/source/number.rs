@@ -2,7 +2,7 @@
 
 /// A number read from text.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Parsed {
+pub(crate) struct Parsed {
     /// The value; may be NaN or infinite.
     pub value: f64,
     /// Whether it is written with a point or an exponent.
@@ -20,7 +20,7 @@ const POWERS: [f64; 23] = [
 ///
 /// Short decimals take a short way that is exact: a whole number below 2^53 divided by a power of
 /// ten that `f64` holds exactly rounds once, as the full algorithm does.
-pub(super) fn parse(bytes: &[u8]) -> Option<Parsed> {
+pub(crate) fn parse(bytes: &[u8]) -> Option<Parsed> {
     if let Some(parsed) = short(bytes) {
         return Some(parsed);
     }

@@ -55,7 +55,7 @@ pub fn load_champion(workspace: &Workspace) -> Result<Option<Champion>, CommandE
     loop {
         tried += 1;
         let result = if dir.join(MANIFEST_FILE).exists() {
-            load(workspace, &dir).map(Some)
+            load(Some(workspace), &dir).map(Some)
         } else {
             Ok(None)
         };
@@ -79,21 +79,41 @@ pub fn load_version(workspace: &Workspace, version: &str) -> Result<Champion, Co
         }
         .into());
     }
-    load(workspace, &dir)
+    load(Some(workspace), &dir)
+}
+
+/// Reads a version that lies in a folder of its own, hashes checked: where a platform unpacks a
+/// model for a scoring service, say.
+pub fn load_folder(dir: &Path) -> Result<Champion, CommandError> {
+    load(None, dir)
 }
 
 /// Reads every file through one handle of the folder: whatever is exchanged meanwhile, all bytes
 /// come from the folder that was opened. Each file is hashed before it is parsed.
-fn load(workspace: &Workspace, dir: &Path) -> Result<Champion, CommandError> {
+fn load(workspace: Option<&Workspace>, dir: &Path) -> Result<Champion, CommandError> {
     let folder = Folder::open(dir)?;
     let manifest = parse_manifest(&dir.join(MANIFEST_FILE), &folder.read(MANIFEST_FILE)?)?;
+    let mut champion = assemble(manifest, dir, |name| Ok(folder.read(name)?))?;
+    champion.reference = workspace
+        .map(|w| w.versions().join(&champion.version).join(REFERENCE_FILE))
+        .filter(|reference| reference.exists());
+    Ok(champion)
+}
+
+/// A champion from the bytes of its files, each checked against the manifest before it is parsed.
+/// `place` is where they lie, for messages.
+pub(super) fn assemble(
+    manifest: Manifest,
+    place: &Path,
+    read: impl Fn(&str) -> Result<Vec<u8>, CommandError>,
+) -> Result<Champion, CommandError> {
     let checked = |name: &str| -> Result<Vec<u8>, CommandError> {
-        let bytes = folder.read(name)?;
+        let bytes = read(name)?;
         let found = hash::sha256(&bytes);
         match manifest.files.get(name) {
             Some(expected) if *expected == found => Ok(bytes),
             expected => Err(StorageError::Hash {
-                path: dir.join(name),
+                path: place.join(name),
                 found,
                 expected: expected
                     .cloned()
@@ -104,7 +124,7 @@ fn load(workspace: &Workspace, dir: &Path) -> Result<Champion, CommandError> {
     };
     let unreadable = |name: &str, reason: String| {
         CommandError::from(StorageError::Content {
-            path: dir.join(name),
+            path: place.join(name),
             reason,
         })
     };
@@ -119,13 +139,9 @@ fn load(workspace: &Workspace, dir: &Path) -> Result<Champion, CommandError> {
         .run_id
         .parse()
         .map_err(|reason| StorageError::Manifest {
-            path: dir.join(MANIFEST_FILE),
+            path: place.join(MANIFEST_FILE),
             reason,
         })?;
-    let reference = workspace
-        .versions()
-        .join(&manifest.version)
-        .join(REFERENCE_FILE);
     Ok(Champion {
         version: manifest.version.clone(),
         run_id,
@@ -133,7 +149,7 @@ fn load(workspace: &Workspace, dir: &Path) -> Result<Champion, CommandError> {
         preprocessor,
         schema,
         threshold: manifest.threshold,
-        reference: reference.exists().then_some(reference),
+        reference: None,
         manifest,
     })
 }

@@ -10,7 +10,7 @@ mod manifest;
 pub mod object_store;
 pub mod published;
 
-pub use champion::{Champion, load_champion, load_version};
+pub use champion::{Champion, load_champion, load_folder, load_version};
 pub(crate) use crash_point::crash_point;
 #[cfg(test)]
 pub(crate) use crash_point::testing::ending_at;

@@ -2,6 +2,7 @@
 
 mod categorical;
 mod cells;
+mod compiled;
 mod error;
 mod knn;
 mod numeric;
@@ -11,6 +12,7 @@ mod preprocessor;
 mod tests;
 
 pub use categorical::CategoricalColumn;
+pub use compiled::{CompiledPreprocessor, RawColumn, TextColumn};
 pub use error::TransformError;
 pub use knn::KnnReference;
 pub use numeric::{NumericColumn, Scale};

@@ -700,6 +700,21 @@ fn mixed(cells: &[Cells]) -> Frame {
     .unwrap()
 }
 
+/// What the compiled form makes of the same table.
+fn compiled_transform(fitted: Preprocessor, frame: &Frame) -> Matrix {
+    let compiled = CompiledPreprocessor::new(fitted);
+    let mut columns = compiled.empty_columns();
+    for (column, raw) in compiled.columns().iter().zip(&mut columns) {
+        match raw {
+            RawColumn::Numbers(values) => *values = cells::numbers(frame, column.name()).unwrap(),
+            RawColumn::Texts(texts) => frame
+                .visit_texts(column.name(), |_, cell| texts.push(cell))
+                .unwrap(),
+        }
+    }
+    compiled.transform(&columns, frame.rows())
+}
+
 proptest! {
     #[test]
     fn a_saved_preprocessor_transforms_bit_for_bit_alike(
@@ -730,5 +745,6 @@ proptest! {
         prop_assert_eq!(bits(&loaded.transform(&current).unwrap()), bits(&matrix));
         prop_assert_eq!(bits(&alone), bits(&matrix));
         prop_assert!(matrix.data().iter().all(|v| v.is_finite()));
+        prop_assert_eq!(bits(&compiled_transform(fitted, &current)), bits(&matrix));
     }
 }

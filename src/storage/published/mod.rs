@@ -18,6 +18,7 @@ mod conditions;
 mod copies;
 mod documents;
 mod publish;
+mod read;
 #[cfg(test)]
 mod tests;
 
