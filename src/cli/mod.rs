@@ -14,6 +14,7 @@ mod doctor;
 mod drift;
 mod export;
 mod follow;
+mod healthcheck;
 mod import;
 mod init;
 mod journal;
@@ -31,6 +32,7 @@ mod rollback;
 mod runs;
 mod sagemaker;
 mod schema;
+mod serve;
 mod show;
 mod show_text;
 mod stop;
@@ -109,6 +111,10 @@ pub enum Command {
     Predict(predict::Args),
     /// Score recent traffic with a run's model: the alerts that would come and go.
     Replay(replay::Args),
+    /// The scoring service.
+    Serve(serve::Args),
+    /// Ask the scoring service on this machine whether it is well.
+    Healthcheck(healthcheck::Args),
     /// Send what MLflow / DAGsHub has not got yet.
     Sync(sync::Args),
     /// Write a model in a format that other programs read.
@@ -198,6 +204,8 @@ impl Command {
             Command::Journal(args) => journal::run(args, globals),
             Command::Predict(args) => predict::run(args, globals),
             Command::Replay(args) => replay::run(args, globals),
+            Command::Serve(args) => serve::run(args, globals),
+            Command::Healthcheck(args) => healthcheck::run(args, globals),
             Command::Sync(args) => sync::run(args, globals),
             Command::Export(args) => export::run(args, globals),
             Command::Doctor(args) => doctor::run(args, globals),

@@ -12,7 +12,7 @@ pub use load::{ConfigError, load, parse};
 pub use sections::{
     ApprovalConfig, ArrayPolicy, CategoricalImpute, ClassWeight, ColourLevel, Config, DriftConfig,
     EncodeKind, GateConfig, GlyphSet, NumericImpute, RareCategories, ScaleKind, SchemaConfig,
-    SelectionMetric, ServeConfig, ServeSource, Severity, SourceConfig, SourceKind, SplitConfig, SplitKind, StorageConfig,
-    StorageKind, TrackingConfig, TrainingConfig, TransformationConfig, UiConfig, UiTheme,
-    UnknownCategories, ValidationConfig,
+    SelectionMetric, ServeConfig, ServeSource, Severity, SourceConfig, SourceKind, SplitConfig,
+    SplitKind, StorageConfig, StorageKind, TrackingConfig, TrainingConfig, TransformationConfig,
+    UiConfig, UiTheme, UnknownCategories, ValidationConfig,
 };

@@ -434,16 +434,32 @@ const SECTIONS: &[Section] = &[
                 "source",
                 "Where the champion comes from: local (final_model/ here) or storage ([storage], by its pointer).",
             ),
-            key("poll_seconds", "Seconds between two looks for a new champion."),
-            unset("tls_cert", "TLS: the certificate chain (PEM).", "\"tls/cert.pem\""),
+            key(
+                "poll_seconds",
+                "Seconds between two looks for a new champion.",
+            ),
+            unset(
+                "tls_cert",
+                "TLS: the certificate chain (PEM).",
+                "\"tls/cert.pem\"",
+            ),
             unset("tls_key", "TLS: its key (PEM).", "\"tls/key.pem\""),
             key("max_body_mib", "Largest body of a request, MiB."),
             key("max_rows", "Most rows of a request."),
-            key("max_bodies_mib", "MiB of bodies held at once; beyond, requests are told to come back."),
+            key(
+                "max_bodies_mib",
+                "MiB of bodies held at once; beyond, requests are told to come back.",
+            ),
             key("max_in_flight", "Requests worked on at once."),
             key("max_connections", "Connections open at once."),
-            key("header_seconds", "Seconds a request may take to send its head."),
-            key("body_seconds", "Seconds a request may take to send its body."),
+            key(
+                "header_seconds",
+                "Seconds a request may take to send its head.",
+            ),
+            key(
+                "body_seconds",
+                "Seconds a request may take to send its body.",
+            ),
             key("request_seconds", "Seconds a request may be worked on."),
             key(
                 "drain_seconds",

@@ -41,11 +41,6 @@ impl<'m> JsonRows<'m> {
         }
     }
 
-    /// Rows so far.
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
     /// All rows, scored. A column that no row had is missing from the request.
     ///
     /// # Errors
@@ -364,7 +359,6 @@ impl TypedCell {
         }
     }
 }
-
 
 impl<'de> DeserializeSeed<'de> for CellSeed<'_, '_> {
     type Value = ();

@@ -203,7 +203,13 @@ mod tests {
     fn columns_are_found_by_name_case_and_order() {
         let layout = flow_layout();
         let map = layout
-            .by_names(&names(&["SERVICE", " duration ", "label", "bytes", "other"]))
+            .by_names(&names(&[
+                "SERVICE",
+                " duration ",
+                "label",
+                "bytes",
+                "other",
+            ]))
             .unwrap();
         assert_eq!(map.columns, [Some(2), Some(0), None, Some(1), None]);
         assert_eq!(layout.find("Bytes"), Some(1));

@@ -23,7 +23,15 @@ const SECONDS: [f64; 14] = [
 ];
 /// Upper ends of the buckets of rows.
 const ROWS: [f64; 9] = [
-    1.0, 4.0, 16.0, 64.0, 256.0, 1_024.0, 16_384.0, 131_072.0, 1_048_576.0,
+    1.0,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1_024.0,
+    16_384.0,
+    131_072.0,
+    1_048_576.0,
 ];
 /// Upper ends of the buckets of scores.
 const SCORES: [f64; 10] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
@@ -114,7 +122,11 @@ impl Metrics {
         let model = Family::default();
         registry.register("model_info", "The model in use, 1", model.clone());
         let predictions = Family::default();
-        registry.register("predictions", "Rows scored, by model and class", predictions.clone());
+        registry.register(
+            "predictions",
+            "Rows scored, by model and class",
+            predictions.clone(),
+        );
         let alerts: Family<SeverityLabels, Counter> = Family::default();
         for severity in ["high", "medium", "low"] {
             let _ = alerts.get_or_create(&severity_labels(severity));
@@ -154,9 +166,17 @@ impl Metrics {
             oddities.clone(),
         );
         let refusals = Family::default();
-        registry.register("refused_requests", "Requests refused, by reason", refusals.clone());
+        registry.register(
+            "refused_requests",
+            "Requests refused, by reason",
+            refusals.clone(),
+        );
         let in_flight = Gauge::default();
-        registry.register("requests_in_flight", "Requests being worked on", in_flight.clone());
+        registry.register(
+            "requests_in_flight",
+            "Requests being worked on",
+            in_flight.clone(),
+        );
         let connections = Gauge::default();
         registry.register("connections", "Connections open", connections.clone());
         let loaded_at = Gauge::default();
@@ -167,7 +187,11 @@ impl Metrics {
             loaded_at.clone(),
         );
         let swaps = Counter::default();
-        registry.register("model_swaps", "Models taken up after the first", swaps.clone());
+        registry.register(
+            "model_swaps",
+            "Models taken up after the first",
+            swaps.clone(),
+        );
         let load_failures = Counter::default();
         registry.register(
             "model_load_failures",
@@ -183,7 +207,12 @@ impl Metrics {
             log_dropped.clone(),
         );
         let resident = Gauge::default();
-        registry.register_with_unit("resident_memory", "Memory in use", Unit::Bytes, resident.clone());
+        registry.register_with_unit(
+            "resident_memory",
+            "Memory in use",
+            Unit::Bytes,
+            resident.clone(),
+        );
         Self {
             registry,
             model,
@@ -204,11 +233,6 @@ impl Metrics {
             log_dropped,
             resident,
         }
-    }
-
-    /// Another part of the program adds series of its own.
-    pub fn registry_mut(&mut self) -> &mut Registry {
-        &mut self.registry
     }
 
     /// A request was answered.
@@ -247,7 +271,9 @@ impl Metrics {
         }
         for (name, count) in ["high", "medium", "low"].into_iter().zip(severities) {
             if count > 0 {
-                self.alerts.get_or_create(&severity_labels(name)).inc_by(count);
+                self.alerts
+                    .get_or_create(&severity_labels(name))
+                    .inc_by(count);
             }
         }
         self.noticed(scored.noticed);
@@ -260,7 +286,9 @@ impl Metrics {
             ("imputed", noticed.imputed),
         ] {
             if count > 0 {
-                self.oddities.get_or_create(&rule_labels(rule)).inc_by(count);
+                self.oddities
+                    .get_or_create(&rule_labels(rule))
+                    .inc_by(count);
             }
         }
     }
@@ -311,12 +339,6 @@ impl Metrics {
             self.swaps.inc();
         }
         self.ready.set(1);
-    }
-
-    /// The model is gone.
-    pub fn unloaded(&self) {
-        self.model.clear();
-        self.ready.set(0);
     }
 
     /// A model could not be read.

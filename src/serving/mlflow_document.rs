@@ -72,7 +72,9 @@ impl<'de> Visitor<'de> for DocumentSeed<'_, '_> {
         if found {
             Ok(())
         } else {
-            Err(A::Error::custom(format!("one of {FORMS} must hold the rows")))
+            Err(A::Error::custom(format!(
+                "one of {FORMS} must hold the rows"
+            )))
         }
     }
 }
@@ -224,7 +226,10 @@ mod tests {
             ("[]", "expected an object with one of"),
             (r#"{"dataframe_record": []}"#, "unknown member"),
             (r#"{"instances": [], "inputs": []}"#, "only one"),
-            (r#"{"dataframe_split": {"data": []}}"#, "`columns` is missing"),
+            (
+                r#"{"dataframe_split": {"data": []}}"#,
+                "`columns` is missing",
+            ),
             (
                 r#"{"dataframe_split": {"columns": ["duration","bytes","service"]}}"#,
                 "`data` is missing",
@@ -242,7 +247,11 @@ mod tests {
             (r#"{"instances": []}"#, "no rows"),
         ] {
             let refusal = read(text).unwrap_err();
-            assert!(refusal.message().contains(part), "{text}: {}", refusal.message());
+            assert!(
+                refusal.message().contains(part),
+                "{text}: {}",
+                refusal.message()
+            );
             assert!(refusal.status_code().is_client_error());
         }
     }

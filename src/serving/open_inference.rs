@@ -5,9 +5,7 @@
 
 use std::fmt;
 
-use serde::de::{
-    DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -88,12 +86,8 @@ pub fn score(model: &ServedModel, body: &[u8], work: &Work) -> Result<Inference,
 }
 
 fn wrong(message: impl Into<String>) -> Refusal {
-    Refusal::new(
-        axum::http::StatusCode::BAD_REQUEST,
-        "wrong_tensor",
-        message,
-    )
-    .rule(Rule::WrongTensor)
+    Refusal::new(axum::http::StatusCode::BAD_REQUEST, "wrong_tensor", message)
+        .rule(Rule::WrongTensor)
 }
 
 struct RequestSeed<'a, 'm>(&'a mut JsonRows<'m>, &'a mut Envelope);
@@ -156,7 +150,12 @@ impl<'de> Visitor<'de> for TensorsSeed<'_, '_> {
                 continue;
             };
             let first = rows.is_none();
-            match put(self.0, column, &tensor, *rows.get_or_insert(tensor.data.len())) {
+            match put(
+                self.0,
+                column,
+                &tensor,
+                *rows.get_or_insert(tensor.data.len()),
+            ) {
                 Ok(()) => {}
                 Err(refusal) => return Err(self.0.stop(refusal)),
             }
@@ -270,7 +269,12 @@ impl<'de> Visitor<'de> for FlatSeed<'_> {
 }
 
 /// Checks a tensor and puts its values into a column.
-fn put(rows: &mut JsonRows<'_>, column: usize, tensor: &Tensor, height: usize) -> Result<(), Refusal> {
+fn put(
+    rows: &mut JsonRows<'_>,
+    column: usize,
+    tensor: &Tensor,
+    height: usize,
+) -> Result<(), Refusal> {
     let name = crate::text::clean_to(&tensor.name, 60);
     if rows.has_seen(column) {
         return Err(wrong(format!("the input `{name}` stands twice")));
@@ -427,9 +431,8 @@ pub fn reply(
         return Err(unreadable(model, scored));
     }
     let shape = [scored.outcomes.len()];
-    let wanted = |name: &str| {
-        inference.outputs.is_empty() || inference.outputs.iter().any(|o| o == name)
-    };
+    let wanted =
+        |name: &str| inference.outputs.is_empty() || inference.outputs.iter().any(|o| o == name);
     let outputs = OUTPUTS
         .iter()
         .filter(|(name, _)| wanted(name))
@@ -515,22 +518,58 @@ mod tests {
     #[test]
     fn wrong_tensors_are_told_by_name() {
         for (tensor, part) in [
-            (r#"{"name": "duration", "shape": [3], "datatype": "FP64", "data": [1, 2]}"#, "shape [3]"),
-            (r#"{"name": "duration", "shape": [2], "datatype": "FP64", "data": [1, "a"]}"#, "value 1: \"a\" is no FP64"),
-            (r#"{"name": "duration", "shape": [2], "datatype": "INT8", "data": [1, 200]}"#, "200 is no INT8"),
-            (r#"{"name": "duration", "shape": [2], "datatype": "FP8", "data": [1, 2]}"#, "datatype `FP8`"),
-            (r#"{"name": "duration", "shape": [1], "datatype": "FP64", "data": [1]}"#, "2 rows, the one before it 1"),
-            (r#"{"name": "duration", "shape": [2], "datatype": "FP64"}"#, "binary tensors"),
-            (r#"{"name": "x", "shape": [2], "datatype": "FP64", "data": [1, 2]}"#, "is missing: `duration`"),
-            (r#"{"name": "bytes", "shape": [2], "datatype": "FP64", "data": [1, 2]}"#, "stands twice"),
-            (r#"{"name": "duration", "shape": [2], "data": [1, 2]}"#, "datatype"),
+            (
+                r#"{"name": "duration", "shape": [3], "datatype": "FP64", "data": [1, 2]}"#,
+                "shape [3]",
+            ),
+            (
+                r#"{"name": "duration", "shape": [2], "datatype": "FP64", "data": [1, "a"]}"#,
+                "value 1: \"a\" is no FP64",
+            ),
+            (
+                r#"{"name": "duration", "shape": [2], "datatype": "INT8", "data": [1, 200]}"#,
+                "200 is no INT8",
+            ),
+            (
+                r#"{"name": "duration", "shape": [2], "datatype": "FP8", "data": [1, 2]}"#,
+                "datatype `FP8`",
+            ),
+            (
+                r#"{"name": "duration", "shape": [1], "datatype": "FP64", "data": [1]}"#,
+                "2 rows, the one before it 1",
+            ),
+            (
+                r#"{"name": "duration", "shape": [2], "datatype": "FP64"}"#,
+                "binary tensors",
+            ),
+            (
+                r#"{"name": "x", "shape": [2], "datatype": "FP64", "data": [1, 2]}"#,
+                "is missing: `duration`",
+            ),
+            (
+                r#"{"name": "bytes", "shape": [2], "datatype": "FP64", "data": [1, 2]}"#,
+                "stands twice",
+            ),
+            (
+                r#"{"name": "duration", "shape": [2], "data": [1, 2]}"#,
+                "datatype",
+            ),
             (r#"7"#, "invalid type"),
         ] {
             let refusal = read(&three(tensor)).unwrap_err();
-            assert!(refusal.message().contains(part), "{tensor}: {}", refusal.message());
+            assert!(
+                refusal.message().contains(part),
+                "{tensor}: {}",
+                refusal.message()
+            );
             assert!(refusal.status_code().is_client_error());
         }
-        for text in ["{}", "[]", r#"{"inputs": []}"#, r#"{"inputs": [], "outputs": [{"name": "x"}]}"#] {
+        for text in [
+            "{}",
+            "[]",
+            r#"{"inputs": []}"#,
+            r#"{"inputs": [], "outputs": [{"name": "x"}]}"#,
+        ] {
             assert!(read(text).unwrap_err().status_code().is_client_error());
         }
     }
@@ -538,10 +577,15 @@ mod tests {
     #[test]
     fn one_unreadable_row_refuses_the_request() {
         let model = flow_model();
-        let text = r#"{"name": "duration", "shape": [2], "datatype": "BYTES", "data": ["1", "abc"]}"#;
+        let text =
+            r#"{"name": "duration", "shape": [2], "datatype": "BYTES", "data": ["1", "abc"]}"#;
         let inference = read(&three(text)).unwrap();
         let refusal = reply(&model, &inference, "r").unwrap_err();
         assert_eq!(refusal.status_code().as_u16(), 400);
-        assert!(refusal.message().contains("rows[1].duration: \"abc\" is not a number"));
+        assert!(
+            refusal
+                .message()
+                .contains("rows[1].duration: \"abc\" is not a number")
+        );
     }
 }

@@ -288,7 +288,11 @@ impl<'m> Rows<'m> {
         match std::str::from_utf8(bytes) {
             Ok(text) if self.layout.is_null_text(text) => self.noticed.imputed += 1,
             Ok(text) => {
-                let message = format!("\"{}\" is {}", clean_to(text, SHOWN), self.no_number(column));
+                let message = format!(
+                    "\"{}\" is {}",
+                    clean_to(text, SHOWN),
+                    self.no_number(column)
+                );
                 self.find(Some(column), Rule::NotANumber, message);
             }
             Err(_) => self.find(
@@ -467,7 +471,10 @@ mod tests {
                 rows.findings().first().map(|f| f.rule),
                 refused.then_some(Rule::UnknownCategory)
             );
-            assert_eq!(rows.take_findings().1.unknown_categories, u64::from(!refused));
+            assert_eq!(
+                rows.take_findings().1.unknown_categories,
+                u64::from(!refused)
+            );
         }
     }
 

@@ -127,9 +127,6 @@ impl ModelSlot {
     }
     /// Puts another model in use; requests in flight keep theirs.
     pub fn set(&self, model: Option<Arc<ServedModel>>) {
-        *self
-            .current
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = model;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = model;
     }
 }

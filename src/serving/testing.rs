@@ -9,7 +9,9 @@ use super::served::ServedModel;
 use crate::config::{TransformationConfig, UnknownCategories};
 use crate::dataset::{Frame, Labels, TrainFrame};
 use crate::learners::{DecisionTreeParams, FitControl, FitRequest, LearnerSpec, Model, Weights};
-use crate::pipeline::data_transformation::{CompiledPreprocessor, Preprocessor, TransformationPlan};
+use crate::pipeline::data_transformation::{
+    CompiledPreprocessor, Preprocessor, TransformationPlan,
+};
 use crate::schema::{ClassMapping, ColumnKind, ColumnSpec, Role, Schema, Target};
 use crate::storage::{Champion, MODEL_FILE, Manifest};
 
@@ -46,8 +48,14 @@ fn frame() -> Frame {
         .map(|i| Some(if i % 3 == 0 { "http" } else { "dns" }))
         .collect();
     Frame::from_columns(vec![
-        Frame::number_column("duration", (0..rows).map(|i| Some(f64::from(i) / 40.0)).collect()),
-        Frame::number_column("bytes", (0..rows).map(|i| Some(f64::from(i * 25))).collect()),
+        Frame::number_column(
+            "duration",
+            (0..rows).map(|i| Some(f64::from(i) / 40.0)).collect(),
+        ),
+        Frame::number_column(
+            "bytes",
+            (0..rows).map(|i| Some(f64::from(i * 25))).collect(),
+        ),
         Frame::text_column("service", &services),
     ])
     .unwrap()

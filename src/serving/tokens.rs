@@ -66,7 +66,9 @@ pub enum TokenError {
         entry: usize,
     },
     /// A name that cannot be one.
-    #[error("{VARIABLE}: the name of entry {entry} must be 1 to 32 of a-z, A-Z, 0-9, `-`, `_`, `.`")]
+    #[error(
+        "{VARIABLE}: the name of entry {entry} must be 1 to 32 of a-z, A-Z, 0-9, `-`, `_`, `.`"
+    )]
     Name {
         /// Which one, from 1.
         entry: usize,
@@ -78,7 +80,9 @@ pub enum TokenError {
         entry: usize,
     },
     /// A scope that is none.
-    #[error("{VARIABLE}: entry {entry} has a scope that is none; there are predict, feedback, train, read, metrics")]
+    #[error(
+        "{VARIABLE}: entry {entry} has a scope that is none; there are predict, feedback, train, read, metrics"
+    )]
     Scope {
         /// Which one, from 1.
         entry: usize,
@@ -264,11 +268,20 @@ mod tests {
         for (text, error) in [
             ("a:predict".to_owned(), TokenError::Form { entry: 1 }),
             (format!(":predict:{SECRET}"), TokenError::Name { entry: 1 }),
-            (format!("a b:predict:{SECRET}"), TokenError::Form { entry: 1 }),
+            (
+                format!("a b:predict:{SECRET}"),
+                TokenError::Form { entry: 1 },
+            ),
             (format!("a:admin:{SECRET}"), TokenError::Scope { entry: 1 }),
-            (format!("a:predict:{SECRET};a:read:{SECRET}x"), TokenError::Twice { entry: 2 }),
+            (
+                format!("a:predict:{SECRET};a:read:{SECRET}x"),
+                TokenError::Twice { entry: 2 },
+            ),
             ("a:predict:short".to_owned(), TokenError::Short { entry: 1 }),
-            ("a:predict:sha256=12".to_owned(), TokenError::Hash { entry: 1 }),
+            (
+                "a:predict:sha256=12".to_owned(),
+                TokenError::Hash { entry: 1 },
+            ),
         ] {
             let found = Tokens::parse(&text).unwrap_err();
             assert_eq!(found, error);

@@ -137,6 +137,8 @@ fn spawn(
         // how many there are is each learner's decision.
         .env("OMP_WAIT_POLICY", "PASSIVE")
         .env_remove("OMP_NUM_THREADS")
+        // A worker that a scoring service starts has no use for its tokens.
+        .env_remove("NETSEC_SERVE_TOKENS")
         .env("RAYON_NUM_THREADS", &cores)
         .env("POLARS_MAX_THREADS", &cores)
         .spawn()

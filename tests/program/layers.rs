@@ -47,6 +47,9 @@ const FORBIDDEN: &[(&[&str], &[&str])] = &[
         &["monitoring"],
     ),
     (&["worker"], EDGE),
+    // The service starts runs and shows them; nobody but the command line knows of it.
+    (&["serving"], &["cli", "console", "tracking", "export"]),
+    (&["console", "worker", "pipeline", "tracking"], &["serving"]),
     (&["export"], &["tracking"]),
     (
         &[

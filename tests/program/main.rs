@@ -32,6 +32,7 @@ mod s3;
     reason = "the harness offers what a test of a backend may need, used today or not"
 )]
 mod services;
+mod serving;
 mod slow_link;
 mod survival;
 mod watching;

@@ -309,7 +309,15 @@ pub fn bucket(what: &str) -> String {
 /// A Python with the drivers and clients, and nobody's credentials.
 pub fn python() -> Command {
     static FACTS: OnceLock<Value> = OnceLock::new();
-    let facts = FACTS.get_or_init(|| shared().ask("python")["facts"].clone());
+    python_of(FACTS.get_or_init(|| shared().ask("python")["facts"].clone()))
+}
+
+/// The same with the packages of further lists before the usual ones.
+pub fn python_with(lists: &[&str]) -> Command {
+    python_of(&shared().ask(&format!("python {}", lists.join(" ")))["facts"])
+}
+
+fn python_of(facts: &Value) -> Command {
     let mut command = Command::new(word(facts, "interpreter"));
     crate::harness::without_settings(&mut command);
     command

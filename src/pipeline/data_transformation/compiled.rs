@@ -118,14 +118,22 @@ impl CompiledPreprocessor {
                 FittedColumn::Categorical(c) => {
                     let rare = c.values.len() as u32;
                     let joined = c.joined.iter().map(|v| (v.as_str().into(), rare));
-                    let own = c.values.iter().zip(0..).map(|(v, at)| (v.as_str().into(), at));
+                    let own = c
+                        .values
+                        .iter()
+                        .zip(0..)
+                        .map(|(v, at)| (v.as_str().into(), at));
                     let places: HashMap<Box<str>, u32> = joined.chain(own).collect();
                     let unseen = match c.unknown {
                         UnknownCategories::Zero => Some(Place::Nowhere),
                         UnknownCategories::Rare => Some(Place::At(rare)),
                         UnknownCategories::Error => None,
                     };
-                    let missing = places.get(c.fill.as_str()).copied().map(Place::At).or(unseen);
+                    let missing = places
+                        .get(c.fill.as_str())
+                        .copied()
+                        .map(Place::At)
+                        .or(unseen);
                     Some(Vocabulary {
                         places,
                         unseen,
@@ -226,7 +234,12 @@ impl Vocabulary {
         for row in 0..rows {
             let place = match texts.get(row) {
                 None => self.missing,
-                Some(value) => self.places.get(value).copied().map(Place::At).or(self.unseen),
+                Some(value) => self
+                    .places
+                    .get(value)
+                    .copied()
+                    .map(Place::At)
+                    .or(self.unseen),
             };
             match (encode, place) {
                 (EncodeKind::OneHot, Some(Place::At(at))) => out[at as usize * rows + row] = 1.0,

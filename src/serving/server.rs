@@ -1,0 +1,145 @@
+//! Connections: accepting them, their limits, and the orderly end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
+
+use super::app::App;
+use super::stalled::Stalled;
+
+/// How long a reply may lie unread before its connection ends.
+const UNREAD: Duration = Duration::from_secs(30);
+/// Pause after an accept that failed for want of something, file handles say.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long the queue of connections must be empty for the listener to be closed.
+const LAST_LOOK: Duration = Duration::from_millis(20);
+/// And how long it is waited for when connections keep coming.
+const LAST_LOOKS: Duration = Duration::from_millis(250);
+/// Largest head of a request.
+const HEAD: usize = 32 << 10;
+
+/// What is said to a connection too many.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 61\r\n\r\n{\"error\":\"too many connections are open\",\"code\":\"overloaded\"}";
+
+/// Accepts and serves connections until `end` says so, then lets the ones in flight finish within
+/// their time. Returns how many did not.
+pub async fn serve(
+    listener: TcpListener,
+    app: Arc<App>,
+    router: Router,
+    tls: Option<TlsAcceptor>,
+    end: impl Future<Output = ()>,
+) -> usize {
+    let room = Arc::new(Semaphore::new(app.settings.limits.connections));
+    let (ending, ended) = watch::channel(false);
+    // Every connection holds a sender; when all are gone, nothing can be received any more.
+    let (alive, mut all_gone) = mpsc::channel::<()>(1);
+    tokio::pin!(end);
+    let mut told: Option<Instant> = None;
+    loop {
+        let accepted = if let Some(at) = told {
+            // Who was connected before the end was said is still served.
+            match timeout(LAST_LOOK, listener.accept()).await {
+                Ok(accepted) if at.elapsed() < LAST_LOOKS => accepted,
+                _ => break,
+            }
+        } else {
+            tokio::select! {
+                () = &mut end => {
+                    told = Some(Instant::now());
+                    app.end();
+                    continue;
+                }
+                accepted = listener.accept() => accepted,
+            }
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(e) => {
+                tracing::warn!(error = %e, "a connection could not be accepted");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let _ = stream.set_nodelay(true);
+        let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
+            app.metrics.refused("connections");
+            tokio::spawn(turn_away(stream, tls.is_some()));
+            continue;
+        };
+        let (app, router, tls) = (Arc::clone(&app), router.clone(), tls.clone());
+        let (ended, alive) = (ended.clone(), alive.clone());
+        tokio::spawn(async move {
+            let _held = (permit, alive, app.metrics.connection());
+            let limit = app.settings.limits.header_time;
+            match tls {
+                None => connection(stream, peer, limit, router, ended).await,
+                Some(tls) => match timeout(limit, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => connection(stream, peer, limit, router, ended).await,
+                    _ => app.metrics.refused("tls"),
+                },
+            }
+        });
+    }
+    drop(listener);
+    drop(alive);
+    let _ = ending.send(true);
+    match timeout(app.settings.limits.drain_time, all_gone.recv()).await {
+        Ok(_) => 0,
+        Err(_) => app.settings.limits.connections - room.available_permits(),
+    }
+}
+
+async fn turn_away(mut stream: TcpStream, tls: bool) {
+    if !tls {
+        let _ = timeout(Duration::from_secs(1), stream.write_all(FULL)).await;
+        let _ = timeout(Duration::from_secs(1), stream.shutdown()).await;
+    }
+}
+
+async fn connection<S>(
+    stream: S,
+    peer: SocketAddr,
+    head_time: Duration,
+    router: Router,
+    mut ended: watch::Receiver<bool>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let mut request: Request = request.map(axum::body::Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.clone().oneshot(request)
+    });
+    let io = TokioIo::new(Stalled::new(stream, UNREAD));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_time)
+        .max_buf_size(HEAD.max(64 << 10))
+        .serve_connection(io, service);
+    tokio::pin!(connection);
+    loop {
+        tokio::select! {
+            // What goes wrong on a connection concerns its client alone.
+            _ = connection.as_mut() => return,
+            changed = ended.wait_for(|ended| *ended) => {
+                drop(changed);
+                connection.as_mut().graceful_shutdown();
+                break;
+            }
+        }
+    }
+    let _ = connection.await;
+}
