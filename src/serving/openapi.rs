@@ -79,7 +79,7 @@ pub fn document(model: Option<&ServedModel>) -> Value {
             .entry(route.path)
             .or_insert_with(|| Value::Object(Map::new()));
         if let Value::Object(entry) = entry {
-            entry.insert(route.method.as_str().to_owned(), operation(route));
+            entry.insert(route.method.as_str().to_owned(), operation(route, model));
         }
     }
     json!({
@@ -107,7 +107,7 @@ pub fn document(model: Option<&ServedModel>) -> Value {
     })
 }
 
-fn operation(route: &Route) -> Value {
+fn operation(route: &Route, model: Option<&ServedModel>) -> Value {
     let mut operation = Map::new();
     let id = format!(
         "{}{}",
@@ -136,8 +136,16 @@ fn operation(route: &Route) -> Value {
             .parameters
             .iter()
             .map(|p| {
+                let example = match (p.name, model) {
+                    ("model", Some(model)) => Some(model.name.as_str()),
+                    ("version", Some(model)) => Some(model.version.as_str()),
+                    ("id", _) => Some("latest"),
+                    _ => None,
+                };
                 let schema = match p.pattern {
-                    Some(pattern) => json!({"type": "string", "pattern": pattern}),
+                    Some(pattern) => {
+                        json!({"type": "string", "pattern": pattern, "examples": example.map(|e| [e]).as_slice()})
+                    }
                     None => json!({"type": "integer", "minimum": 1, "maximum": 1000}),
                 };
                 json!({

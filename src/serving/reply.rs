@@ -188,9 +188,15 @@ pub fn csv(predictions: Predictions, table: ScoredCsv, intake: Intake) -> Respon
             let mut findings = predictions.findings_from(rows.start).iter().peekable();
             for row in rows {
                 let record = &table.records[row];
-                out.extend_from_slice(&intake.bytes[record.start as usize..record.end as usize]);
-                out.push(delimiter);
                 let outcome = &predictions.scored.outcomes[row];
+                if outcome.is_scored() {
+                    out.extend_from_slice(
+                        &intake.bytes[record.start as usize..record.end as usize],
+                    );
+                } else {
+                    push_fitted(out, &table, record, &intake.bytes);
+                }
+                out.push(delimiter);
                 if outcome.is_scored() {
                     push_field(out, predictions.label(outcome), delimiter);
                     out.push(delimiter);
@@ -215,6 +221,29 @@ pub fn csv(predictions: Predictions, table: ScoredCsv, intake: Intake) -> Respon
             }
         },
     )
+}
+
+/// A record with as many fields as its header, whatever it has: a row that could not be read must
+/// not shift the columns of the reply.
+fn push_fitted(out: &mut Vec<u8>, table: &ScoredCsv, record: &std::ops::Range<u32>, body: &[u8]) {
+    let mut records = Records::new(
+        &body[..record.end as usize],
+        record.start as usize,
+        table.delimiter,
+    );
+    let width = match records.advance() {
+        Ok(Some(_)) => records.width(),
+        _ => 0,
+    };
+    for field in 0..table.names.len() {
+        if field > 0 {
+            out.push(table.delimiter);
+        }
+        if field < width {
+            let text = String::from_utf8_lossy(records.field(field));
+            push_field(out, &text, table.delimiter);
+        }
+    }
 }
 
 /// A page with a table, the first rows of it.
@@ -367,6 +396,20 @@ mod tests {
             request_id: "r".into(),
         };
         (predictions, table, Intake::of(body.to_owned()))
+    }
+
+    #[tokio::test]
+    async fn rows_of_another_width_shift_nothing() {
+        let body = "duration,bytes,service\n1,2\n1,2,http,4,5\n1,2,\"a\nb\"\n";
+        let (predictions, table, intake) = scored(body);
+        let csv = text(csv(predictions, table, intake)).await;
+        assert_eq!(
+            csv,
+            "duration,bytes,service,predicted_label,predicted_score,prediction_id,error\n\
+             1,2,,,,r-0,\"rows[0]: 2 fields, expected 3\"\n\
+             1,2,http,,,r-1,\"rows[1]: 5 fields, expected 3\"\n\
+             1,2,\"a\nb\",benign,0.0,r-2,\n"
+        );
     }
 
     const BODY: &str = "duration,bytes,service\n0.9,900,http\nabc,1,\"<b>\"\n0.1,10,dns\n";
