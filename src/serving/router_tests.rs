@@ -229,7 +229,7 @@ async fn hostile_bodies_get_a_clear_answer() {
     assert_eq!(send(&app, builder, "x").await.0, 415);
     let (_, _, text) = send(&app, request("GET", "/metrics"), "").await;
     assert!(
-        text.contains("netsec_schema_rejections_total{rule=\"missing_column\"} 2"),
+        text.contains("netsec_schema_rejections_total{rule=\"missing_column\"} 3"),
         "{text}"
     );
     assert!(
