@@ -10,7 +10,7 @@ use netsec::runs::RunId;
 use portable_pty::CommandBuilder;
 
 use crate::console_drive::{approve, per_cent, start_run, training};
-use crate::harness::{Project, Training, wait_until};
+use crate::harness::{Project, Training, text, wait_until};
 use crate::pty::{Session, command, fresh_modes, wait_for_file};
 use crate::services::{Servers, Sshd, needs_servers};
 
@@ -106,7 +106,7 @@ fn an_ssh_connection_drops_in_training_and_the_run_goes_on() {
         wait_for_file(&project.path().join("before")),
         wait_for_file(&project.path().join("after"))
     );
-    let journal = project.json(&["journal", "--json"]).to_string();
+    let journal = text(&project.run(&["journal", "--json"]));
     assert!(journal.contains("127.0.0.1"), "from where: {journal}");
 }
 

@@ -230,9 +230,9 @@ impl Session {
 
     /// Closes every handle on the terminal's other side, as a dropped connection does.
     pub fn hang_up(&mut self) {
-        // The reader holds a handle of its own; one more output lets it go.
+        // The reader holds a handle of its own; one more output lets it go: Ctrl-L paints anew.
         self.stop_reading.store(true, Ordering::SeqCst);
-        self.keys("?");
+        self.keys("\x0c");
         self.reader.take().unwrap().join().unwrap();
         self.writer = None;
         self.master = None;
