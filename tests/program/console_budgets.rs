@@ -80,15 +80,11 @@ fn every_frame_is_one_synchronised_update() {
     let dir = project();
     let mut session = Session::start(dir.path(), "sh", AROUND);
     session.wait_text("summary of data_ingestion");
-    for (key, tab) in [
-        ("4", "[4Train]"),
-        ("8", "[8Logs]"),
-        ("?", "Keys on"),
-        ("\x1b", "[8Logs]"),
-    ] {
+    for (key, tab) in [("4", "[4Train]"), ("8", "[8Logs]"), ("?", "Keys on")] {
         session.keys(key);
         session.wait_text(tab);
     }
+    session.escape();
     session.keys("q");
     session.wait_text("the-end");
     let raw = session.raw();

@@ -188,11 +188,6 @@ impl Session {
             .unwrap();
     }
 
-    /// The process the terminal was opened with.
-    pub fn pid(&self) -> u32 {
-        self.child.process_id().unwrap()
-    }
-
     /// Waits for the end of that process; returns its exit code.
     pub fn wait_end(&mut self) -> u32 {
         self.child.wait().unwrap().exit_code()
@@ -226,6 +221,14 @@ impl Session {
         let writer = self.writer.as_mut().unwrap();
         writer.write_all(keys.as_bytes()).unwrap();
         writer.flush().unwrap();
+    }
+
+    /// Closes the dialog on top. Waits for it: Esc and another key at once are one key with Alt.
+    pub fn escape(&mut self) {
+        self.keys("\x1b");
+        self.wait("the dialog to close", |s| {
+            !s.contents().contains("Esc close")
+        });
     }
 
     /// Closes every handle on the terminal's other side, as a dropped connection does.

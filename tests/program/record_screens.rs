@@ -61,7 +61,8 @@ fn record() {
     session.keys("\r");
     session.wait_text("to production?");
     shoot(&session, "decision");
-    session.keys("\x1b4");
+    session.escape();
+    session.keys("4");
     session.wait_text("[4 Train]");
     shoot(&session, "train");
     session.keys("q");

@@ -289,21 +289,25 @@ impl Decision {
                 inside.put_in(13, row, half.saturating_sub(15), line, *tone);
             }
             inside.put(half, y + 2, "WHAT WILL HAPPEN, IN THIS ORDER", Tone::Title);
-            let mut row = y + 3;
-            for step in &steps {
-                for (i, line) in text::wrap(
-                    step,
-                    (w - half).saturating_sub(4) as usize,
-                    inside.glyphs.marks(),
-                )
+            let width = (w - half).saturating_sub(4) as usize;
+            let marks = inside.glyphs.marks();
+            let lines: Vec<(u16, String)> = steps
                 .iter()
-                .enumerate()
-                {
-                    if row + 3 <= top {
-                        inside.put(half + if i == 0 { 0 } else { 3 }, row, line, Tone::Plain);
-                        row += 1;
-                    }
-                }
+                .flat_map(|step| text::wrap(step, width, marks).into_iter().enumerate())
+                .map(|(i, line)| (if i == 0 { half } else { half + 3 }, line))
+                .collect();
+            let room = usize::from(top.saturating_sub(y + 5));
+            let shown = if lines.len() > room {
+                room.saturating_sub(1)
+            } else {
+                lines.len()
+            };
+            for (row, (x, line)) in (y + 3..).zip(&lines[..shown]) {
+                inside.put(*x, row, line, Tone::Plain);
+            }
+            if shown < lines.len() && room > 0 {
+                let more = format!("and {} more lines: netsec plan", lines.len() - shown);
+                inside.put(half, y + 3 + shown as u16, &more, Tone::Dim);
             }
             y = top.saturating_sub(2);
             inside.put(1, y, "HOW TO UNDO", Tone::Title);

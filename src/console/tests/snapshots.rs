@@ -260,6 +260,10 @@ fn dialogs() {
     snapshot("dialog_help_all", with_keys(training, "? tab"));
     snapshot("dialog_new_run", with_keys(waiting, "n"));
     snapshot("dialog_cancel", with_keys(training, "x"));
+    snapshot(
+        "dialog_protocol",
+        with_keys(training, ": p r o t o c o l enter"),
+    );
     snapshot("dialog_find_run", with_keys(waiting, "7 / m a r"));
     snapshot("dialog_find_line", with_keys(training, "8 / w a r n"));
     snapshot("dialog_resume", |size| {
