@@ -38,6 +38,11 @@ fn record() {
     session.wait_text("[1 Home]");
     session.wait_text("APPROVE?");
     let shoot = |session: &Session, name: &str| {
+        // What jobs bring is waited for.
+        session.wait(name, |s| {
+            let text = s.contents();
+            !text.contains("Reading") && !text.contains("Comparing run")
+        });
         let text = settled(session);
         let private = folder.path().to_string_lossy().into_owned();
         assert!(!text.contains(&private), "a path of this machine in {name}");
