@@ -4,9 +4,9 @@
 //! mean, [`dataset`] holds them; [`pipeline`] runs the six stages with [`learners`], [`metrics`]
 //! and [`drift`]; [`events`] is the run log, [`runs`] the folders, [`worker`] the detached
 //! process; [`approval`] journals decisions; [`storage`] swaps and publishes the champion;
-//! [`export`] writes it in portable formats; [`monitoring`] tells Prometheus; [`tracking`] tells
-//! MLflow; [`serving`] answers requests with the champion; [`console`] and [`cli`] are the two
-//! faces.
+//! [`export`] writes it in portable formats; [`findings`] puts together what a run found out about
+//! its data; [`monitoring`] tells Prometheus; [`tracking`] tells MLflow; [`serving`] answers
+//! requests with the champion; [`console`] and [`cli`] are the two faces.
 #![warn(missing_docs)]
 
 pub mod approval;
@@ -21,6 +21,7 @@ pub mod events;
 pub mod exact_json;
 pub mod export;
 pub mod files;
+pub mod findings;
 pub mod hash;
 pub mod learners;
 pub mod logging;

@@ -15,7 +15,7 @@ pub use digest::{FrameDigests, digest_frame, row_digests};
 pub use frame::{Frame, FrameError, TestFrame, TrainFrame, number_text};
 pub use matrix::{Labels, Matrix};
 pub(crate) use parquet_file::decode;
-pub use parquet_file::{ParquetFileError, read_frame, write_frame, write_part};
+pub use parquet_file::{ParquetFileError, read_columns, read_frame, write_frame, write_part};
 pub use profile::{ColumnProfile, TableProfile, profile};
 pub use quarantine::{QuarantinedRow, read_quarantine, write_quarantine};
 pub use query::{Filter, QueryError};

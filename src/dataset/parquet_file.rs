@@ -114,6 +114,35 @@ pub fn read_frame(path: &Path) -> Result<Frame, ParquetFileError> {
         })
 }
 
+/// Reads some columns of a frame, those of them that it has.
+pub fn read_columns(path: &Path, columns: &[&str]) -> Result<Frame, ParquetFileError> {
+    let damaged = |reason: String| ParquetFileError::Damaged {
+        path: path.to_owned(),
+        reason,
+    };
+    let file = File::open(path).map_err(|source| ParquetFileError::Io {
+        path: path.to_owned(),
+        what: "read",
+        source,
+    })?;
+    let work = || {
+        let mut reader = ParquetReader::new(file);
+        let there = reader.schema()?;
+        let wanted: Vec<String> = columns
+            .iter()
+            .filter(|name| there.contains(name))
+            .map(|name| (*name).to_owned())
+            .collect();
+        reader.with_columns(Some(wanted)).finish()
+    };
+    // As in `decode`: Polars panics on some damaged files.
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
+        Ok(Ok(table)) => Ok(Frame::new(table)),
+        Ok(Err(e)) => Err(damaged(e.to_string())),
+        Err(_) => Err(damaged("the decoder gave up".to_owned())),
+    }
+}
+
 /// Decodes Parquet, at most `rows` rows; says what is wrong with bytes that cannot be decoded.
 ///
 /// Polars panics on some damaged files instead of returning an error (a changed byte in a page is

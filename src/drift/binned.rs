@@ -6,10 +6,21 @@ use super::states::Histogram;
 /// Rows of reference and current by bin.
 pub type Bins = Vec<(u64, u64)>;
 
+/// Bins between numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RangeBins {
+    /// The edges between the bins.
+    pub edges: Vec<f64>,
+    /// The ends of the whole range; `None` when the outer bins are open.
+    pub ends: Option<(f64, f64)>,
+    /// The rows.
+    pub counts: Bins,
+}
+
 /// Equal-width bins over both sorted samples by Sturges' rule, as NumPy's
 /// `histogram_bin_edges(concat, "sturges")`: width = range / (log2 n + 1), number =
 /// ceil(range / width), the last bin closed. `None` when the range is not finite.
-pub fn sturges(reference: &[f64], current: &[f64]) -> Option<Bins> {
+pub fn sturges(reference: &[f64], current: &[f64]) -> Option<RangeBins> {
     let ends = |v: &[f64]| v.first().copied().zip(v.last().copied());
     let (min, max) = match (ends(reference), ends(current)) {
         (Some((a, b)), Some((c, d))) => (a.min(c), b.max(d)),
@@ -29,30 +40,40 @@ pub fn sturges(reference: &[f64], current: &[f64]) -> Option<Bins> {
     };
     let step = range / bins as f64;
     let edges: Vec<f64> = (1..bins).map(|i| i as f64 * step + min).collect();
-    Some(count(edges, reference, current))
+    Some(count(edges, Some((min, max)), reference, current))
 }
 
 /// Bins between the reference's deciles: inner edges are the different values of the quantiles
 /// 0.1 to 0.9 by linear interpolation, bin = number of edges at most the value.
-pub fn deciles(reference: &[f64], current: &[f64]) -> Bins {
+pub fn deciles(reference: &[f64], current: &[f64]) -> RangeBins {
     let mut edges: Vec<f64> = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
         .iter()
         .filter_map(|q| quantile(reference, *q))
         .collect();
     edges.dedup();
-    count(edges, reference, current)
+    count(edges, None, reference, current)
 }
 
-fn count(edges: Vec<f64>, reference: &[f64], current: &[f64]) -> Bins {
-    let mut left = Histogram::new(edges);
+fn count(
+    edges: Vec<f64>,
+    ends: Option<(f64, f64)>,
+    reference: &[f64],
+    current: &[f64],
+) -> RangeBins {
+    let mut left = Histogram::new(edges.clone());
     let mut right = left.clone();
     left.add_sorted(reference);
     right.add_sorted(current);
-    left.counts()
-        .iter()
-        .copied()
-        .zip(right.counts().iter().copied())
-        .collect()
+    RangeBins {
+        edges,
+        ends,
+        counts: left
+            .counts()
+            .iter()
+            .copied()
+            .zip(right.counts().iter().copied())
+            .collect(),
+    }
 }
 
 /// The quantile of a sorted sample by linear interpolation, with NumPy's rounding.
@@ -151,9 +172,9 @@ mod tests {
     #[test]
     fn sturges_bins_are_numpys() {
         let values: Vec<f64> = (0..16).map(f64::from).collect();
-        let bins = sturges(&values[..8], &values[8..]).unwrap();
+        let bins = sturges(&values[..8], &values[8..]).unwrap().counts;
         assert_eq!(bins, [(3, 0), (3, 0), (2, 1), (0, 3), (0, 4)]);
-        assert_eq!(sturges(&[2.0, 2.0], &[2.0]).unwrap(), [(2, 1)]);
+        assert_eq!(sturges(&[2.0, 2.0], &[2.0]).unwrap().counts, [(2, 1)]);
         assert!(sturges(&[-f64::MAX], &[f64::MAX]).is_none());
     }
 

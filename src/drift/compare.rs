@@ -7,12 +7,13 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 use super::binned::{self, Bins};
+use super::bins::ColumnBins;
 use super::report::{ColumnDrift, DriftKind, DriftReport, Wasserstein};
 use super::states::{Moments, ValueCounts};
 use super::verdict::{self, Candidate};
 use super::{contingency, two_sample};
 use crate::config::DriftConfig;
-use crate::dataset::{Frame, FrameError};
+use crate::dataset::{Frame, FrameError, number_text};
 use crate::error::CommandError;
 use crate::events::DriftVerdict;
 use crate::schema::{ColumnKind, Schema};
@@ -60,6 +61,16 @@ pub fn compare(
     schema: &Schema,
     config: &DriftConfig,
 ) -> Result<DriftReport, DriftError> {
+    Ok(compare_with_bins(reference, current, schema, config)?.0)
+}
+
+/// As [`compare`], with the bins that the figures were made from, a column each.
+pub fn compare_with_bins(
+    reference: &Frame,
+    current: &Frame,
+    schema: &Schema,
+    config: &DriftConfig,
+) -> Result<(DriftReport, Vec<ColumnBins>), DriftError> {
     let shared: Vec<String> = reference
         .names()
         .into_iter()
@@ -72,15 +83,16 @@ pub fn compare(
             current: current.names().join(", "),
         });
     }
-    let compared: Vec<Result<(ColumnDrift, Option<f64>), DriftError>> = shared
+    let compared: Vec<Result<(ColumnDrift, Option<f64>, ColumnBins), DriftError>> = shared
         .par_iter()
         .map(|name| compare_column(name, reference, current, schema, config))
         .collect();
-    let (mut columns, mut p_values) = (Vec::new(), Vec::new());
+    let (mut columns, mut p_values, mut all_bins) = (Vec::new(), Vec::new(), Vec::new());
     for result in compared {
-        let (column, p_value) = result?;
+        let (column, p_value, bins) = result?;
         columns.push(column);
         p_values.push(p_value);
+        all_bins.push(bins);
     }
     for (column, q) in columns
         .iter_mut()
@@ -100,7 +112,7 @@ pub fn compare(
     }
     let verdicts: Vec<DriftVerdict> = columns.iter().map(|c| c.verdict).collect();
     let (verdict, reason) = verdict::judge_table(&verdicts, config);
-    Ok(DriftReport {
+    let report = DriftReport {
         n_reference: reference.rows() as u64,
         n_current: current.rows() as u64,
         columns,
@@ -110,7 +122,8 @@ pub fn compare(
             ("multivariate".to_owned(), "not built yet".to_owned()),
             ("verdict".to_owned(), reason),
         ]),
-    })
+    };
+    Ok((report, all_bins))
 }
 
 /// What is left out of a side.
@@ -131,6 +144,7 @@ struct Figures {
     ks: Option<super::KolmogorovSmirnov>,
     wasserstein: Option<Wasserstein>,
     reasons: BTreeMap<String, String>,
+    named: ColumnBins,
 }
 
 fn compare_column(
@@ -139,7 +153,7 @@ fn compare_column(
     current: &Frame,
     schema: &Schema,
     config: &DriftConfig,
-) -> Result<(ColumnDrift, Option<f64>), DriftError> {
+) -> Result<(ColumnDrift, Option<f64>, ColumnBins), DriftError> {
     let declared = schema.column(name).map(|c| c.kind.is_numeric());
     let sides = if declared == Some(false) {
         None
@@ -147,12 +161,15 @@ fn compare_column(
         let parse = declared == Some(true);
         numbers(reference, name, parse)?.zip(numbers(current, name, parse)?)
     };
-    let figures = match sides {
+    let mut figures = match sides {
         Some((reference, current)) => numeric_figures(&reference, &current),
         None => categorical_figures(&categories(reference, name)?, &categories(current, name)?),
     };
     let rows = [reference.rows() as u64, current.rows() as u64];
-    Ok(finish(name, figures, rows, config))
+    let mut bins = std::mem::take(&mut figures.named);
+    bins.column = name.to_owned();
+    let (column, p_value) = finish(name, figures, rows, config);
+    Ok((column, p_value, bins))
 }
 
 /// The finite values of a column, sorted, and what was left out; `None` when the column holds
@@ -231,11 +248,23 @@ fn numeric_figures(reference: &(Vec<f64>, LeftOut), current: &(Vec<f64>, LeftOut
     }
     let (left, right) = (ValueCounts::of_sorted(a), ValueCounts::of_sorted(b));
     let by_value = left.beside(&right);
+    let mut named = ColumnBins::default();
     let bins = if left.distinct() > VALUES_AS_BINS {
-        binned::sturges(a, b)
+        let bins = binned::sturges(a, b);
+        if let Some(bins) = &bins {
+            named.bins = ColumnBins::ranges(&bins.edges, bins.ends, &bins.counts);
+        }
+        bins.map(|b| b.counts)
     } else {
+        let values = left.values_beside(&right).into_iter();
+        let values = values.map(|(key, rows)| (number_text(key.number()), rows));
+        named = ColumnBins::values("", values.collect());
         Some(by_value.clone())
     };
+    let decile_bins = (!one_side_empty).then(|| binned::deciles(a, b));
+    if let Some(bins) = &decile_bins {
+        named.deciles = ColumnBins::ranges(&bins.edges, bins.ends, &bins.counts);
+    }
     let categories = if by_value.len() <= VALUES_AS_CATEGORIES {
         Some(by_value)
     } else {
@@ -252,11 +281,12 @@ fn numeric_figures(reference: &(Vec<f64>, LeftOut), current: &(Vec<f64>, LeftOut
         used: [a.len() as u64, b.len() as u64],
         left_out: [reference.1, current.1],
         bins,
-        decile_bins: (!one_side_empty).then(|| binned::deciles(a, b)),
+        decile_bins: decile_bins.map(|b| b.counts),
         categories,
         ks,
         wasserstein,
         reasons,
+        named,
     }
 }
 
@@ -265,6 +295,8 @@ fn categorical_figures(
     current: &(ValueCounts<String>, LeftOut),
 ) -> Figures {
     let bins = reference.0.beside(&current.0);
+    let values = reference.0.values_beside(&current.0).into_iter();
+    let named = ColumnBins::values("", values.map(|(v, rows)| (v.clone(), rows)).collect());
     let reasons = ["ks", "wasserstein", "decile"]
         .map(|field| (field.to_owned(), "categories have no order".to_owned()));
     Figures {
@@ -277,6 +309,7 @@ fn categorical_figures(
         ks: None,
         wasserstein: None,
         reasons: BTreeMap::from(reasons),
+        named,
     }
 }
 
@@ -297,6 +330,7 @@ fn finish(
         ks,
         wasserstein,
         mut reasons,
+        named: _,
     } = figures;
     let psi = bins.as_deref().and_then(binned::psi);
     let jensen_shannon = bins.as_deref().and_then(binned::jensen_shannon);

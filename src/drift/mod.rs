@@ -4,6 +4,7 @@
 //! outside oracle in the tests. Reads no files.
 
 pub mod binned;
+pub mod bins;
 mod compare;
 pub mod concept;
 pub mod contingency;
@@ -15,7 +16,8 @@ mod tests;
 pub mod two_sample;
 pub mod verdict;
 
-pub use compare::{DriftError, compare};
+pub use bins::{Bin, BinOf, ColumnBins, Moved};
+pub use compare::{DriftError, compare, compare_with_bins};
 pub use report::{
     ChiSquare, ColumnDrift, Decile, DriftKind, DriftReport, KolmogorovSmirnov, Wasserstein,
 };

@@ -34,12 +34,16 @@ impl<K: Ord + Clone> ValueCounts<K> {
     }
     /// The counts of both sides over the union of the values, in the order of the values.
     pub fn beside(&self, other: &Self) -> Vec<(u64, u64)> {
+        self.values_beside(other).into_iter().map(|v| v.1).collect()
+    }
+    /// As [`ValueCounts::beside`], with the values.
+    pub fn values_beside<'a>(&'a self, other: &'a Self) -> Vec<(&'a K, (u64, u64))> {
         let mut both: BTreeMap<&K, (u64, u64)> =
             self.0.iter().map(|(value, &n)| (value, (n, 0))).collect();
         for (value, &n) in &other.0 {
             both.entry(value).or_insert((0, 0)).1 = n;
         }
-        both.into_values().collect()
+        both.into_iter().collect()
     }
 }
 
@@ -52,6 +56,14 @@ impl From<f64> for NumberKey {
         // Adding zero makes -0 to 0. For negative numbers the order of the bits is reversed.
         let bits = (value + 0.0).to_bits() as i64;
         Self(if bits < 0 { bits ^ i64::MAX } else { bits })
+    }
+}
+
+impl NumberKey {
+    /// The number.
+    pub fn number(self) -> f64 {
+        let bits = if self.0 < 0 { self.0 ^ i64::MAX } else { self.0 };
+        f64::from_bits(bits as u64)
     }
 }
 
@@ -209,6 +221,7 @@ mod tests {
         fn number_keys_are_ordered_as_numbers(a in -1e9..1e9_f64, b in -1e9..1e9_f64) {
             prop_assert_eq!(NumberKey::from(a) < NumberKey::from(b), a < b);
             prop_assert_eq!(NumberKey::from(-0.0), NumberKey::from(0.0));
+            prop_assert_eq!(NumberKey::from(a).number(), a);
         }
     }
 }

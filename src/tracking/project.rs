@@ -12,6 +12,7 @@ use crate::approval::{Journal, JournalRecord};
 use crate::config::TrackingConfig;
 use crate::error::CommandError;
 use crate::events::{LogReader, StageName};
+use crate::findings::{Acknowledgement, acknowledgements};
 use crate::hash;
 use crate::runs::{CONFIG_FILE, EVENTS_FILE, RunId, RunStore, liveness};
 use crate::secrets::shown_address;
@@ -42,6 +43,7 @@ pub struct RunSource<'a> {
     /// Its folder.
     pub dir: PathBuf,
     decisions: Vec<&'a JournalRecord>,
+    acknowledged: Vec<Acknowledgement>,
     champion: bool,
     challenger: bool,
     alive: bool,
@@ -110,6 +112,8 @@ impl Project {
                 .iter()
                 .filter(|r| r.subject.run_id == run.as_str())
                 .collect(),
+            // Notes that cannot be read stop nothing: they are sent when they can.
+            acknowledged: acknowledgements(&dir).unwrap_or_default().list,
             champion: self.champion().as_ref() == Some(run),
             challenger: self.challenger.as_ref() == Some(run),
             model: &self.tracking.model,
@@ -123,9 +127,10 @@ impl RunSource<'_> {
     /// A text that changes whenever the wanted state may.
     pub fn fingerprint(&self) -> String {
         format!(
-            "{} {} {} {} {}",
+            "{} {} {} {} {} {}",
             self.log_bytes,
             self.decisions.last().map_or("-", |r| r.hash.as_str()),
+            self.acknowledged.len(),
             self.champion,
             self.challenger,
             self.alive,
@@ -149,6 +154,7 @@ impl RunSource<'_> {
         let projection = Projection::replay(lines.iter().filter_map(|l| l.event()));
         let around = Around {
             decisions: self.decisions.clone(),
+            acknowledged: &self.acknowledged,
             champion: self.champion,
             challenger: self.challenger,
             alive: self.alive,

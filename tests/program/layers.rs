@@ -22,6 +22,7 @@ const FORBIDDEN: &[(&[&str], &[&str])] = &[
             "exact_json",
             "export",
             "files",
+            "findings",
             "hash",
             "learners",
             "logging",

@@ -123,6 +123,14 @@ pub fn check_readable(
     ]
 }
 
+/// Whether a result is that of [`check_split`]: of the checks for leakage it is the one over the
+/// whole table that is not the "nothing found" of [`check_table`].
+pub(super) fn is_of_split(result: &CheckResult) -> bool {
+    result.id == Rule::Leakage.id()
+        && result.column.is_none()
+        && result.text != passed(Rule::Leakage)
+}
+
 fn internal(column: &str) -> bool {
     column.starts_with("__")
 }

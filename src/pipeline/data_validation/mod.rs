@@ -2,11 +2,13 @@
 //!
 //! A check is a [`Rule`] over tallies that merge; [`check_table`] runs all of them over a table,
 //! [`check_split`] those over train and test. The stage prints nothing: it writes
-//! `validation.json` and `drift.json`, records an event a finding, and stops the run with a data
+//! `validation.json`, `drift.json` and `drift_bins.json`, records an event a finding, and stops the run with a data
 //! error when a check of severity `stop` fails.
 
+mod bins;
 mod check;
 mod file;
+mod group;
 mod junit;
 mod leakage;
 mod report;
@@ -16,12 +18,19 @@ mod tally;
 
 use serde::{Deserialize, Serialize};
 
+pub use bins::{BINS_FILE, BinsDocument, Reference};
 pub use check::{check_readable, check_split, check_table};
 pub use file::check_file;
+pub use group::{Group, GroupSummary};
 pub use junit::junit_xml;
 pub use report::{CheckResult, Example, Figure, ValidationReport};
 pub use rule::{Rule, check_config};
 pub use stage::{refusal, run};
+
+/// Name of the report on the checks.
+pub const VALIDATION_FILE: &str = "validation.json";
+/// Name of the drift report.
+pub const DRIFT_FILE: &str = "drift.json";
 
 /// The artifact of the stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

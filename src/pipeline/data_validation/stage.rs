@@ -1,7 +1,10 @@
 //! The stage: checks on train and test, drift against the champion's reference.
 
 use super::report::ValidationReport;
-use super::{DataValidationArtifact, check_config, check_readable, check_split, check_table};
+use super::{
+    BINS_FILE, BinsDocument, DRIFT_FILE, DataValidationArtifact, Reference, VALIDATION_FILE,
+    check_config, check_readable, check_split, check_table,
+};
 use crate::dataset::{Frame, read_frame};
 use crate::drift;
 use crate::error::CommandError;
@@ -40,7 +43,7 @@ pub fn run(
         &ctx.config.validation,
     ));
     report.extend(check_split(&train, &test, &schema, &ctx.config.validation));
-    write(ctx, "validation.json", &report)?;
+    write(ctx, VALIDATION_FILE, &report)?;
     record_checks(ctx, &report);
     if report.verdict == CheckVerdict::Fail {
         return Err(refusal(&report));
@@ -163,9 +166,19 @@ fn measure_drift(
         return Ok(None);
     }
     let reference = read_frame(path)?;
-    let report = drift::compare(&reference, current, ctx.schema, &ctx.config.drift)?;
+    let (report, bins) =
+        drift::compare_with_bins(&reference, current, ctx.schema, &ctx.config.drift)?;
     cancelled(ctx)?;
-    write(ctx, "drift.json", &report)?;
+    write(ctx, DRIFT_FILE, &report)?;
+    let bins = BinsDocument {
+        version: 1,
+        reference: Reference {
+            version: champion.version.clone(),
+            run_id: champion.run_id.to_string(),
+        },
+        columns: bins,
+    };
+    write(ctx, BINS_FILE, &bins)?;
     let mut drifted = Vec::new();
     for column in &report.columns {
         if column.verdict == DriftVerdict::Drift {

@@ -18,8 +18,9 @@ use crate::hash;
 /// results of former revisions are then not reused.
 fn revision(stage: StageName) -> u32 {
     match stage {
+        // 2: writes `drift_bins.json`.
+        StageName::DataValidation => 2,
         StageName::DataIngestion
-        | StageName::DataValidation
         | StageName::DataTransformation
         | StageName::ModelTrainer
         | StageName::ModelEvaluation

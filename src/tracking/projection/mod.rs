@@ -22,6 +22,7 @@ pub(super) use self::tags::{KEY, ROOT};
 use super::fact::{Content, Input, Slot, Status, Wanted, WantedModel, WantedRun, WantedVersion};
 use crate::approval::JournalRecord;
 use crate::events::{ArtifactRef, Envelope, Event, GateVerdict, Outcome, RunState, StageName};
+use crate::findings::Acknowledgement;
 use crate::hash;
 use crate::runs::RunId;
 
@@ -61,6 +62,8 @@ pub struct RunFiles {
 pub struct Around<'a> {
     /// Decisions on this run, from the journal, in order.
     pub decisions: Vec<&'a JournalRecord>,
+    /// Findings that somebody has taken note of, in order.
+    pub acknowledged: &'a [Acknowledgement],
     /// Whether its model is in production.
     pub champion: bool,
     /// Whether its plan is the newest.

@@ -35,7 +35,9 @@ const FROZEN: [&str; 10] = [
 
 /// Whether a tag's last value counts. All others are frozen from the moment they are wanted.
 pub fn may_change(tag: &str) -> bool {
-    !FROZEN.contains(&tag) && !tag.starts_with("netsec.decision.")
+    !FROZEN.contains(&tag)
+        && !tag.starts_with("netsec.decision.")
+        && !tag.starts_with("netsec.acknowledged.")
 }
 
 /// What the tags of a run are made from.
@@ -141,6 +143,7 @@ pub(super) fn of_run(known: &Known<'_>) -> BTreeMap<String, String> {
         tags.put("netsec.registered_model", known.around.model);
     }
     decisions(&mut tags, known.around);
+    acknowledged(&mut tags, known.around);
     tags.0
 }
 
@@ -201,6 +204,7 @@ pub(super) fn of_version(
         .and_then(|l| l.test.as_ref()?.f1);
     tags.put_some("netsec.f1", f1.map(|f| f.to_string()));
     decisions(&mut tags, around);
+    acknowledged(&mut tags, around);
     tags.0
 }
 
@@ -238,6 +242,24 @@ fn decisions(tags: &mut Tags, around: &Around<'_>) {
         .collect();
     if !approvers.is_empty() {
         tags.put("netsec.approved_by", approvers.join(", "));
+    }
+}
+
+/// Who has taken note of which finding, and why: one frozen tag per note.
+fn acknowledged(tags: &mut Tags, around: &Around<'_>) {
+    for note in around.acknowledged {
+        tags.put(
+            &format!("netsec.acknowledged.{}", note.seq),
+            format!(
+                "{} ({}) by {} from {} at {}: {}",
+                note.check,
+                note.observed,
+                note.by.name,
+                note.by.from,
+                note.at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+                note.note,
+            ),
+        );
     }
 }
 
