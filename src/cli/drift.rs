@@ -1,4 +1,4 @@
-//! `netsec drift`: compare the distributions of two files.
+//! `netsec drift`: compare the distributions of two files, or print the drift of a run.
 
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -9,6 +9,8 @@ use crate::config::{Config, DriftConfig};
 use crate::drift::{self, ColumnDrift, DriftKind, DriftReport};
 use crate::error::{CommandError, ErrorKind};
 use crate::events::DriftVerdict;
+use crate::findings::FindingsReader;
+use crate::runs::RunStore;
 use crate::schema::{self, Role, Schema};
 use crate::source::{self, Ingested, ReadOptions};
 use crate::text::clean;
@@ -21,10 +23,11 @@ const BAR: usize = 10;
 /// Arguments of `netsec drift`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The reference file.
+    /// The reference file; alone: a run id, a unique prefix of one, or `latest`.
+    #[arg(value_name = "REFERENCE|RUN")]
     pub reference: std::path::PathBuf,
     /// The current file.
-    pub current: std::path::PathBuf,
+    pub current: Option<std::path::PathBuf>,
     /// A preset's name or a schema file; without it the configuration's, else inferred.
     #[arg(long)]
     pub schema: Option<String>,
@@ -35,6 +38,9 @@ pub struct Args {
 
 /// Runs the command. Drift is a finding, not a failure: it ends well whatever it finds.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
+    let Some(current) = &args.current else {
+        return print_run(args, globals);
+    };
     let config = if globals.has_config() {
         globals.config()?
     } else {
@@ -47,7 +53,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     };
     let schema = schema_of(args, globals, &config, &options)?;
     let reference = read(&args.reference, &schema, &options)?;
-    let current = read(&args.current, &schema, &options)?;
+    let current = read(current, &schema, &options)?;
     let report =
         drift::compare(&reference.frame, &current.frame, &schema, &config.drift).map_err(|e| {
             CommandError::from(e).hint(format!(
@@ -60,6 +66,33 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     } else {
         output::write_text(&table(&report, &config.drift))
     }
+}
+
+/// The drift that a run measured against the data of its champion.
+fn print_run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
+    let workspace = globals.workspace();
+    let name = args.reference.to_str().unwrap_or_default();
+    if args.reference.exists() || args.schema.is_some() {
+        return Err(CommandError::usage(
+            "two files are compared, or the drift of one run is printed",
+        )
+        .hint("netsec drift REFERENCE CURRENT, or netsec drift RUN."));
+    }
+    let run = RunStore::new(&workspace).resolve(name)?;
+    let found = FindingsReader::default().read(&workspace, &run)?;
+    let Some(report) = &found.drift else {
+        return Err(match found.validation {
+            Some(_) => CommandError::data(format!(
+                "run {run} had nothing to compare with: there was no champion, or its data is gone"
+            )),
+            None => CommandError::data(format!("run {run} has kept no report on its data"))
+                .hint(format!("`netsec watch {run} --plain` tells what it did.")),
+        });
+    };
+    if args.json {
+        return output::write_json(report);
+    }
+    output::write_text(&table(report, &found.limits))
 }
 
 /// The schema asked for, else that of the configuration, else one inferred from the reference.

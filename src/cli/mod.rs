@@ -3,6 +3,7 @@
 //! Results go to stdout, progress and messages to stderr. This is the only place besides the
 //! console that talks to a person.
 
+mod acknowledge;
 mod approve;
 mod cancel;
 mod compare;
@@ -91,9 +92,11 @@ pub enum Command {
     Data(data::Args),
     /// Propose a schema, or compare two.
     Schema(schema::Args),
-    /// Run all checks over a file.
+    /// Run all checks over a file, or print what those of a run found.
     Validate(validate::Args),
-    /// Compare the distributions of two files.
+    /// Take note of a problem of a run's data, and say why it may stay.
+    Acknowledge(acknowledge::Args),
+    /// Compare the distributions of two files, or print the drift of a run.
     Drift(drift::Args),
     /// Compare two runs, or a run with the champion, on the same rows.
     Compare(compare::Args),
@@ -195,6 +198,7 @@ impl Command {
             Command::Data(args) => data::run(args, globals),
             Command::Schema(args) => schema::run(args, globals),
             Command::Validate(args) => validate::run(args, globals),
+            Command::Acknowledge(args) => acknowledge::run(args, globals),
             Command::Drift(args) => drift::run(args, globals),
             Command::Compare(args) => compare::run(args, globals),
             Command::Plan(args) => plan::run(args, globals),

@@ -176,6 +176,14 @@ pub enum Command {
     ReplayForward,
     ReplayStageBack,
     ReplayStageForward,
+    FindingDetail,
+    NextSection,
+    PreviousSection,
+    SortFindings,
+    ToggleProblems,
+    FindingRows,
+    AcknowledgeFinding,
+    CopyFinding,
     DialogNext,
     DialogPrevious,
     DialogDown,
@@ -218,6 +226,7 @@ const LOGS: Scope = Scope::On(&[Screen::Logs]);
 const RECORDING: Scope = Scope::On(&[Screen::Home, Screen::Training, Screen::Runs, Screen::Logs]);
 const HOME: Scope = Scope::On(&[Screen::Home]);
 const TRAINING: Scope = Scope::On(&[Screen::Training]);
+const VALIDATION: Scope = Scope::On(&[Screen::Validation]);
 const APPROVAL: Scope = Scope::On(&[Screen::Approval]);
 
 /// A row that only looks and stays out of the footer.
@@ -282,6 +291,23 @@ pub static COMMANDS: &[CommandSpec] = &[
     spec("training.follow-learner", Command::FollowLearner, TRAINING, &["f"], "follow", "Follow the learner at work",
          "The plots move on by themselves when the next learner begins.").footer(7),
 
+    spec("validation.detail", Command::FindingDetail, VALIDATION, &["enter"], "detail", "Into the detail, or back",
+         "Moves the cursor keys into the detail of the finding, and looks for the slices a drift comes from; again returns to the list.").footer(1).shell("netsec drift {run}"),
+    spec("validation.next-section", Command::NextSection, VALIDATION, &["tab", "right", "l"], "section", "Next section",
+         "Cycles through the findings, the detail, the label mix and what changed.").footer(2),
+    spec("validation.previous-section", Command::PreviousSection, VALIDATION, &["shift-tab", "left", "h"], "former section", "Former section",
+         "Cycles the sections the other way."),
+    spec("validation.problems", Command::ToggleProblems, VALIDATION, &["w"], "problems", "Only problems, or everything",
+         "Shows every check and every column, or only what somebody should look at.").footer(3).shell("netsec validate {run}"),
+    spec("validation.rows", Command::FindingRows, VALIDATION, &["d"], "data rows", "Show the rows behind it",
+         "Opens the rows behind the finding on the Data screen.").footer(4).shell("netsec data {run} --filter {filter}"),
+    spec("validation.acknowledge", Command::AcknowledgeFinding, VALIDATION, &["a"], "acknowledge..", "Acknowledge the problem",
+         "Asks for a note that says why the problem may stay; it goes to whoever approves, and to MLflow.").footer(5).risk(Risk::Writes).shell("netsec acknowledge {run} {check} --note TEXT"),
+    spec("validation.sort", Command::SortFindings, VALIDATION, &["s"], "sort", "Change the order",
+         "Cycles through the largest first, the most important columns first, by name.").footer(6),
+    spec("validation.copy", Command::CopyFinding, VALIDATION, &["y"], "copy", "Copy the finding",
+         "Sends the finding as one line to the terminal's clipboard.").footer(7),
+
     spec("compare.champion", Command::CompareChampion, COMPARISON, &["c"], "champion", "Compare with the champion",
          "Compares the selected run with the model in production, on the run's test rows.").footer(1).shell("netsec compare {run} champion"),
     spec("compare.marked", Command::CompareMarked, COMPARISON, &["v"], "marked", "Compare the marked runs",
@@ -334,7 +360,7 @@ pub static COMMANDS: &[CommandSpec] = &[
 
     spec("go.home", Command::GoHome, Scope::Everywhere, &["1"], "home", "Home", "Shows the pipeline, what needs you, the runs and the health of the machinery."),
     spec("go.data", Command::GoData, Scope::Everywhere, &["2"], "data", "Data", "Shows the rows of the selected run, of a file or of a collection.").shell("netsec data {run}"),
-    spec("go.validation", Command::GoValidation, Scope::Everywhere, &["3"], "validate", "Validate", "Shows the checks and the drift of the selected run.").shell("netsec show {run}"),
+    spec("go.validation", Command::GoValidation, Scope::Everywhere, &["3"], "validate", "Validate", "Shows the checks and the drift of the selected run.").shell("netsec validate {run}"),
     spec("go.training", Command::GoTraining, Scope::Everywhere, &["4"], "train", "Train", "Shows curves and leaderboard of the selected run.").shell("netsec watch {run}"),
     spec("go.comparison", Command::GoComparison, Scope::Everywhere, &["5"], "compare", "Compare", "Compares the selected run with the champion, or the two marked runs with each other.").shell("netsec compare {run} champion"),
     spec("go.approval", Command::GoApproval, Scope::Everywhere, &["6"], "approve", "Approve", "Shows the plans that wait for a decision.").shell("netsec plan {run}"),

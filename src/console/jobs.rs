@@ -4,11 +4,15 @@
 //! carries a number and a result with a stale number is dropped. This module only keeps the
 //! books; `effect.rs` runs the jobs on blocking threads.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::comparison::Pair;
 use super::model::{Health, PlanRow, RunRow};
+use super::validation::Slicing;
 use crate::events::ControlCommand;
+use crate::findings::{Acknowledgement, Findings, Slices};
 use crate::pipeline::model_evaluation::CompareDocument;
 use crate::runs::RunId;
 
@@ -25,6 +29,21 @@ pub enum Job {
     Sync,
     /// Compare two models.
     Compare(Pair),
+    /// Read what a run found out about its data.
+    Findings(RunId),
+    /// Look for the slices that a drift comes from.
+    Slices(Slicing),
+    /// Take note of a problem.
+    Acknowledge {
+        /// The run.
+        run: RunId,
+        /// The finding.
+        check: String,
+        /// What the person saw.
+        observed: String,
+        /// Why it may stay.
+        note: String,
+    },
     /// Start a retrain.
     Start {
         /// The user's note.
@@ -63,6 +82,12 @@ pub enum Done {
     SyncStarted,
     /// Two models compared.
     Compared(Pair, Box<CompareDocument>),
+    /// What a run found out about its data.
+    Findings(Arc<Findings>),
+    /// The slices that a drift comes from, or why there are none.
+    Sliced(Slicing, Result<Slices, String>),
+    /// A problem was taken note of.
+    Acknowledged(RunId, Acknowledgement),
     /// A worker was started for this run.
     Started(RunId),
     /// The command was written for the worker.
@@ -89,6 +114,10 @@ pub enum JobKey {
     Sync,
     /// [`Job::Compare`].
     Compare,
+    /// [`Job::Findings`].
+    Findings,
+    /// [`Job::Slices`].
+    Slices,
     /// Everything that writes.
     Action,
 }
@@ -102,9 +131,12 @@ impl Job {
             Job::Health => JobKey::Health,
             Job::Sync => JobKey::Sync,
             Job::Compare(_) => JobKey::Compare,
+            Job::Findings(_) => JobKey::Findings,
+            Job::Slices(_) => JobKey::Slices,
             Job::Start { .. }
             | Job::Resume(_)
             | Job::Control(..)
+            | Job::Acknowledge { .. }
             | Job::Approve { .. }
             | Job::Reject { .. } => JobKey::Action,
         }
@@ -122,7 +154,7 @@ struct Slot {
 #[derive(Clone, Debug, Default)]
 pub struct Jobs {
     last: u64,
-    slots: [Slot; 6],
+    slots: [Slot; 8],
 }
 
 impl Jobs {

@@ -33,6 +33,7 @@ pub mod screens;
 pub mod terminal;
 pub mod theme;
 pub mod update;
+pub mod validation;
 pub mod widgets;
 pub mod work;
 

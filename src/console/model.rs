@@ -16,6 +16,7 @@ use super::log_lines::LogView;
 use super::replay::Replay;
 use super::run_table::RunTable;
 use super::theme::{Theme, Tone};
+use super::validation::ValidationView;
 use crate::error::ErrorReport;
 use crate::events::{
     ControlCommand, Envelope, Outcome, RuleResult, RunState, StageName, StageStatus,
@@ -74,10 +75,23 @@ pub struct PlanRow {
     pub gate: Vec<RuleResult>,
     /// Columns that drifted.
     pub drifted: Option<u64>,
+    /// Problems of the data behind it, the worst first.
+    pub problems: Vec<PlanProblem>,
     /// Approvals so far.
     pub approvals: usize,
     /// Approvals needed.
     pub needed: u32,
+}
+
+/// A problem of the data behind a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlanProblem {
+    /// The finding.
+    pub id: String,
+    /// What was observed.
+    pub observed: String,
+    /// Who has taken note of it, and why it may stay.
+    pub acknowledged: Option<(String, String)>,
 }
 
 /// Whether there is a champion, and which.
@@ -205,6 +219,8 @@ pub struct Model {
     pub approval_cursor: usize,
     /// The Compare screen.
     pub compare: CompareView,
+    /// The Validate screen.
+    pub validation: ValidationView,
     /// The Runs screen.
     pub run_table: RunTable,
     /// The Logs screen.
@@ -256,6 +272,7 @@ impl Model {
             metric: 0,
             approval_cursor: 0,
             compare: CompareView::default(),
+            validation: ValidationView::default(),
             run_table: RunTable::default(),
             logs: LogView::default(),
             receipt: None,
@@ -435,6 +452,22 @@ impl Model {
             {
                 no("no replay is shown")
             }
+            Command::FindingDetail
+            | Command::FindingRows
+            | Command::AcknowledgeFinding
+            | Command::CopyFinding
+                if self.validation.chosen().is_none() =>
+            {
+                no("there is no finding")
+            }
+            Command::AcknowledgeFinding
+                if self
+                    .validation
+                    .chosen()
+                    .is_some_and(|f| !f.standing.is_problem()) =>
+            {
+                no("the finding is no problem")
+            }
             Command::Open if self.needs().is_empty() && self.run_rows().is_empty() => {
                 no("there is no run yet")
             }
@@ -480,10 +513,30 @@ impl Model {
             _ => self.open.as_ref().map(|o| o.id.as_str()),
         };
         let plan = self.plan().map(|p| p.plan_id.as_str());
+        let finding = self.validation.chosen();
+        let check = finding.map_or("CHECK", |f| f.id.as_str());
+        let filter = || {
+            let found = self.validation.found.as_ref()?;
+            found.rows_behind(finding?)?.filter
+        };
         Some(
             template
                 .replace("{run}", run.unwrap_or("latest"))
-                .replace("{plan}", plan.unwrap_or("PLAN")),
+                .replace("{plan}", plan.unwrap_or("PLAN"))
+                .replace("{check}", &quoted(check))
+                .replace(
+                    "{filter}",
+                    &quoted(&filter().unwrap_or("FILTER".to_owned())),
+                ),
         )
     }
+}
+
+/// A text as one word of a shell.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/=:@%+,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
 }

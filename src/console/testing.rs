@@ -13,7 +13,7 @@ use super::glyphs::Glyphs;
 use super::jobs::Done;
 use super::keymap::Keymap;
 use super::message::Message;
-use super::model::{ChampionLine, Health, Model, PlanRow, RunRow, Session};
+use super::model::{ChampionLine, Health, Model, PlanProblem, PlanRow, RunRow, Session};
 use super::screens;
 use super::theme::Colours;
 use super::update::{begin, update};
@@ -430,6 +430,18 @@ pub fn plan() -> PlanRow {
         f1: Some(0.956),
         gate: rules(),
         drifted: Some(1),
+        problems: vec![
+            PlanProblem {
+                id: "drift.src_bytes".into(),
+                observed: "PSI 0.2110".into(),
+                acknowledged: Some(("jon".into(), "backup jobs moved to the night".into())),
+            },
+            PlanProblem {
+                id: "ranges.dst_bytes".into(),
+                observed: "4 rows".into(),
+                acknowledged: None,
+            },
+        ],
         approvals: 0,
         needed: 1,
     }
@@ -584,6 +596,8 @@ pub fn job_done(model: &mut Model, done: Done) {
         Done::Health(_) => JobKey::Health,
         Done::SyncStarted => JobKey::Sync,
         Done::Compared(..) => JobKey::Compare,
+        Done::Findings(_) => JobKey::Findings,
+        Done::Sliced(..) => JobKey::Slices,
         _ => JobKey::Action,
     };
     // A reading job runs already or is begun here, as the loop would.
@@ -596,6 +610,12 @@ pub fn job_done(model: &mut Model, done: Done) {
                 JobKey::Health => Job::Health,
                 JobKey::Sync => Job::Sync,
                 JobKey::Compare => Job::Compare(pair()),
+                JobKey::Findings => Job::Findings(run_id()),
+                JobKey::Slices => Job::Slices(crate::console::validation::Slicing {
+                    run: run_id(),
+                    column: String::new(),
+                    stop: Default::default(),
+                }),
                 JobKey::Action => Job::Start { note: None },
             };
             model.jobs.submit(job, start()).map_or(0, |(g, _)| g)

@@ -3,15 +3,17 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::comparison::{Other, Pair};
 use super::jobs::{Done, Job};
-use super::model::{ChampionLine, Health, PlanRow, RunRow};
+use super::model::{ChampionLine, Health, PlanProblem, PlanRow, RunRow};
+use super::validation::Slicing;
 use crate::config::{self, Config};
 use crate::error::CommandError;
 use crate::events::{Actor, Outcome};
 use crate::monitoring;
+use crate::findings::{self, Finding, Findings, FindingsReader};
 use crate::pipeline::model_evaluation;
 use crate::pipeline::model_pusher::{self, PendingPlan, Receipt};
 use crate::runs::{EVENTS_FILE, RunId, RunStore};
@@ -38,6 +40,8 @@ pub struct Work {
     tracking: Mutex<StatusReader>,
     // Analysts' verdicts, folded again when there are more.
     concept: Mutex<ConceptReader>,
+    // What the runs found out about their data; runs that have not changed are not read again.
+    findings: Mutex<FindingsReader>,
 }
 
 impl Work {
@@ -51,6 +55,7 @@ impl Work {
             champion: Mutex::default(),
             tracking: Mutex::default(),
             concept: Mutex::default(),
+            findings: Mutex::default(),
         }
     }
 
@@ -64,6 +69,14 @@ impl Work {
             Job::Runs => self.runs().map(Done::Runs),
             Job::Plans => self.plans().map(Done::Plans),
             Job::Compare(pair) => self.compare(pair),
+            Job::Findings(run) => self.findings(&run).map(Done::Findings),
+            Job::Slices(slicing) => self.slices(slicing),
+            Job::Acknowledge {
+                run,
+                check,
+                observed,
+                note,
+            } => self.acknowledge(run, &check, &observed, &note),
             Job::Health => Ok(Done::Health(self.health())),
             Job::Sync => {
                 self.send_in_background(&self.config()?);
@@ -183,7 +196,63 @@ impl Work {
         // Without a configuration there may still be plans to look at.
         let config = self.config().unwrap_or_default();
         let plans = model_pusher::pending(&self.workspace, &config)?;
-        Ok(plans.into_iter().map(plan_row).collect())
+        let row = |plan: PendingPlan| {
+            // A report that cannot be read is told on Validate; the plan is listed anyway.
+            let problems = self
+                .findings(&plan.plan.run_id)
+                .map(|found| problems(&found))
+                .unwrap_or_default();
+            plan_row(plan, problems)
+        };
+        Ok(plans.into_iter().map(row).collect())
+    }
+
+    fn findings(&self, run: &RunId) -> Result<Arc<Findings>, CommandError> {
+        let mut reader = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
+        reader.read(&self.workspace, run)
+    }
+
+    fn slices(&self, slicing: Slicing) -> Result<Done, CommandError> {
+        let found = self.findings(&slicing.run)?;
+        let column = &slicing.column;
+        let figure = found
+            .drift_of(column)
+            .and_then(|d| d.reasons.get("effect"))
+            .map_or("PSI", String::as_str);
+        let result = match (&found.bins, found.snapshots(&self.workspace)) {
+            (Some(bins), Some((reference, parts))) => {
+                let stopped = || slicing.stop.is_stopped();
+                findings::slices(&reference, &parts, &bins.columns, column, figure, &stopped)
+                    .map_err(|e| e.full_message())
+            }
+            _ => Err("the run has kept no bins".to_owned()),
+        };
+        Ok(Done::Sliced(slicing, result))
+    }
+
+    fn acknowledge(
+        &self,
+        run: RunId,
+        check: &str,
+        observed: &str,
+        note: &str,
+    ) -> Result<Done, CommandError> {
+        let found = self.findings(&run)?;
+        let finding = found.named(check)?;
+        if finding.observed != observed {
+            return Err(CommandError::refused(format!(
+                "{check} has changed since it was shown: {observed} then, {} now",
+                finding.observed
+            )));
+        }
+        let dir = self.workspace.run_dir(&run);
+        let by = self.by.clone();
+        let note =
+            findings::acknowledge(&dir, run.as_str(), finding, by, note, chrono::Utc::now())?;
+        if let Ok(config) = self.config() {
+            self.send_in_background(&config);
+        }
+        Ok(Done::Acknowledged(run, note))
     }
 
     fn health(&self) -> Health {
@@ -240,7 +309,28 @@ impl Work {
     }
 }
 
-fn plan_row(pending: PendingPlan) -> PlanRow {
+/// The problems of a run's data, the largest drift first.
+fn problems(found: &Findings) -> Vec<PlanProblem> {
+    let mut list: Vec<&Finding> = found.problems().collect();
+    list.sort_by(|a, b| {
+        b.kind
+            .is_drift()
+            .cmp(&a.kind.is_drift())
+            .then_with(|| b.ratio.total_cmp(&a.ratio))
+    });
+    list.into_iter()
+        .map(|f| PlanProblem {
+            id: f.id.clone(),
+            observed: f.observed.clone(),
+            acknowledged: found
+                .acknowledged
+                .of(f)
+                .map(|a| (a.by.name.clone(), a.note.clone())),
+        })
+        .collect()
+}
+
+fn plan_row(pending: PendingPlan, problems: Vec<PlanProblem>) -> PlanRow {
     let PendingPlan {
         plan,
         approvals,
@@ -261,6 +351,7 @@ fn plan_row(pending: PendingPlan) -> PlanRow {
         f1: plan.evidence.f1,
         gate: plan.evidence.gate,
         drifted: plan.evidence.drifted,
+        problems,
         approvals,
         needed,
     }

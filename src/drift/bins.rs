@@ -125,10 +125,7 @@ pub fn compact(value: f64) -> String {
     let decimals = (3 - before).max(0) as usize;
     let text = format!("{value:.decimals$}");
     match text.contains('.') {
-        true => text
-            .trim_end_matches('0')
-            .trim_end_matches('.')
-            .to_owned(),
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
         false => text,
     }
 }
@@ -219,7 +216,11 @@ impl ColumnBins {
             .iter()
             .filter(|b| matches!(b.of, BinOf::Value { .. }) && b.reference == 0 && b.current > 0)
             .collect();
-        new.sort_by(|a, b| b.current.cmp(&a.current).then_with(|| a.label().cmp(&b.label())));
+        new.sort_by(|a, b| {
+            b.current
+                .cmp(&a.current)
+                .then_with(|| a.label().cmp(&b.label()))
+        });
         new
     }
 }

@@ -62,7 +62,11 @@ impl From<f64> for NumberKey {
 impl NumberKey {
     /// The number.
     pub fn number(self) -> f64 {
-        let bits = if self.0 < 0 { self.0 ^ i64::MAX } else { self.0 };
+        let bits = if self.0 < 0 {
+            self.0 ^ i64::MAX
+        } else {
+            self.0
+        };
         f64::from_bits(bits as u64)
     }
 }

@@ -159,7 +159,10 @@ fn append(path: &Path, record: &mut Acknowledgement) -> io::Result<()> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     // A line without its end was never reported to anybody: its writer died in the middle of it.
-    let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+    let whole = bytes
+        .iter()
+        .rposition(|b| *b == b'\n')
+        .map_or(0, |at| at + 1);
     if whole < bytes.len() {
         file.set_len(whole as u64)?;
     }

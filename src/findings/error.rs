@@ -72,9 +72,7 @@ impl From<FindingsError> for CommandError {
                     None => error.hint(format!("Its problems are {}.", problems.join(", "))),
                 }
             }
-            FindingsError::NoProblem { .. } | FindingsError::NoNote => {
-                CommandError::usage(message)
-            }
+            FindingsError::NoProblem { .. } | FindingsError::NoNote => CommandError::usage(message),
             FindingsError::Cancelled => CommandError::cancelled(message),
             FindingsError::NotKept(_) => CommandError::data(message),
         }

@@ -290,9 +290,7 @@ mod tests {
 
     #[test]
     fn equal_names_are_told_apart() {
-        let one = || {
-            Finding::logged_check("types", Some("a"), "1", "0", CheckVerdict::Warn)
-        };
+        let one = || Finding::logged_check("types", Some("a"), "1", "0", CheckVerdict::Warn);
         let mut findings = vec![one(), one(), one()];
         name_apart(&mut findings);
         let ids: Vec<&str> = findings.iter().map(|f| f.id.as_str()).collect();

@@ -257,6 +257,9 @@ mod tests {
             reference: 1,
             current: 9,
         };
-        assert_eq!(text(between("count", &bin)), "(count >= 0.5) and (count < 7)");
+        assert_eq!(
+            text(between("count", &bin)),
+            "(count >= 0.5) and (count < 7)"
+        );
     }
 }

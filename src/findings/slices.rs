@@ -71,9 +71,7 @@ pub fn slices(
         .map(|b| b.of_figure(figure).0)
         .filter(|b| b.len() > 1);
     let Some(own) = own else {
-        return Err(
-            FindingsError::NotKept(format!("the bins of `{column}` are not kept")).into(),
-        );
+        return Err(FindingsError::NotKept(format!("the bins of `{column}` are not kept")).into());
     };
     let candidates = candidates(bins, column);
     let mut wanted: Vec<&str> = vec![column];
@@ -105,10 +103,7 @@ pub fn slices(
         }
         let by = candidate.column.as_str();
         let values = values_of(candidate);
-        let sides = [
-            codes(&reference, by, &values)?,
-            codes(&both, by, &values)?,
-        ];
+        let sides = [codes(&reference, by, &values)?, codes(&both, by, &values)?];
         go_on()?;
         let (score, slices) = judge(&values, &sides, &binned, binner.count());
         tried += 1;

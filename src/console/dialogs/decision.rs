@@ -6,7 +6,7 @@ use crate::console::canvas::Canvas;
 use crate::console::commands::Command;
 use crate::console::jobs::Job;
 use crate::console::keymap::Chord;
-use crate::console::model::{Availability, Model, PlanRow};
+use crate::console::model::{Availability, Model, PlanProblem, PlanRow};
 use crate::console::theme::Tone;
 use crate::console::widgets::{TextField, button};
 use crate::events::GateVerdict;
@@ -37,6 +37,36 @@ pub struct Decision {
     reason: TextField,
     version: TextField,
     focus: Focus,
+}
+
+/// The problems of the data and who has taken note of them: the first few, and how many there are.
+fn problems(p: &PlanRow) -> Vec<(&'static str, String, Tone)> {
+    const SHOWN: usize = 2;
+    let mut lines: Vec<_> = p
+        .problems
+        .iter()
+        .take(SHOWN)
+        .map(|problem| {
+            let what = format!("{} {}", problem.id, problem.observed);
+            match &problem.acknowledged {
+                Some((by, note)) => ("", format!("{what}, ack by {by}: {note}"), Tone::Plain),
+                None => ("", format!("{what}, not acknowledged"), Tone::Warn),
+            }
+        })
+        .collect();
+    let noted = |problems: &[PlanProblem]| {
+        let noted = problems.iter().filter(|p| p.acknowledged.is_some());
+        noted.count()
+    };
+    if p.problems.len() > SHOWN {
+        let line = format!(
+            "{} problems of the data, {} acknowledged",
+            p.problems.len(),
+            noted(&p.problems)
+        );
+        lines.push(("", line, Tone::Plain));
+    }
+    lines
 }
 
 impl Decision {
@@ -222,6 +252,7 @@ impl Decision {
             Some(1) => ("drift", "1 column drifted".to_owned(), Tone::Warn),
             Some(n) => ("drift", format!("{n} columns drifted"), Tone::Warn),
         });
+        lines.extend(problems(p));
         let cut = |hash: &str| {
             hash.chars()
                 .take(10)

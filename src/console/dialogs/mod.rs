@@ -1,6 +1,7 @@
 //! Dialogs: a stack above the screen; keys go to the one on top. A dialog never writes anything
 //! by itself, it answers with a [`Reply`] that `update` turns into a job.
 
+mod acknowledge;
 mod confirm;
 mod decision;
 mod find;
@@ -9,6 +10,7 @@ mod notice;
 mod palette;
 mod told;
 
+pub use acknowledge::Acknowledge;
 pub use confirm::{Confirm, Purpose};
 pub use decision::Decision;
 pub use find::Find;
@@ -35,6 +37,8 @@ pub enum Dialog {
     Find(Find),
     /// A question with two buttons, and perhaps a field.
     Confirm(Confirm),
+    /// Take note of a problem.
+    Acknowledge(Acknowledge),
     /// Approve or reject a plan.
     Decision(Box<Decision>),
     /// Something to read: a receipt, an error.
@@ -67,6 +71,7 @@ impl Dialog {
             Dialog::Palette(d) => d.command(command, model),
             Dialog::Find(d) => d.command(command),
             Dialog::Confirm(d) => d.command(command),
+            Dialog::Acknowledge(d) => d.command(command),
             Dialog::Decision(d) => d.command(command, model),
             Dialog::Notice(d) => d.command(command),
         }
@@ -78,6 +83,7 @@ impl Dialog {
             Dialog::Palette(d) => d.typed(chord),
             Dialog::Find(d) => d.typed(chord),
             Dialog::Confirm(d) => d.typed(chord),
+            Dialog::Acknowledge(d) => d.typed(chord),
             Dialog::Decision(d) => d.typed(chord),
         }
     }
@@ -88,6 +94,7 @@ impl Dialog {
             Dialog::Palette(d) => d.pasted(text),
             Dialog::Find(d) => d.pasted(text),
             Dialog::Confirm(d) => d.pasted(text),
+            Dialog::Acknowledge(d) => d.pasted(text),
             Dialog::Decision(d) => d.pasted(text),
         }
     }
@@ -99,6 +106,7 @@ impl Dialog {
             Dialog::Palette(d) => d.size(w, h),
             Dialog::Find(d) => d.size(w),
             Dialog::Confirm(d) => d.size(w),
+            Dialog::Acknowledge(d) => d.size(w),
             Dialog::Decision(d) => d.size(model, w, h),
             Dialog::Notice(d) => d.size(w),
         };
@@ -113,6 +121,7 @@ impl Dialog {
             Dialog::Palette(d) => d.view(model, &mut part),
             Dialog::Find(d) => d.view(&mut part),
             Dialog::Confirm(d) => d.view(model, &mut part),
+            Dialog::Acknowledge(d) => d.view(model, &mut part),
             Dialog::Decision(d) => d.view(model, &mut part),
             Dialog::Notice(d) => d.view(&mut part),
         }

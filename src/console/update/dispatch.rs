@@ -11,6 +11,7 @@ use crate::console::log_lines::LogFilter;
 use crate::console::model::{Availability, Model};
 use crate::console::replay::Replay;
 use crate::console::theme::Tone;
+use crate::console::validation::Section;
 use crate::events::ControlCommand;
 use crate::runs::RunId;
 
@@ -70,6 +71,7 @@ impl Update<'_> {
             }
             Command::CycleTheme => self.next_theme(),
             Command::ToggleMouse => self.toggle_mouse(),
+            Command::Back if self.leave_section() => {}
             Command::Back | Command::GoHome => self.model.screen = Screen::Home,
             Command::GoData => self.go_data(),
             Command::GoValidation => self.go_validation(),
@@ -83,6 +85,14 @@ impl Update<'_> {
             }
             Command::CompareChampion => self.compare_champion(),
             Command::CompareMarked => self.compare_marked(),
+            Command::FindingDetail => self.finding_detail(),
+            Command::NextSection => self.next_section(1),
+            Command::PreviousSection => self.next_section(Section::ALL.len() - 1),
+            Command::SortFindings => self.sort_findings(),
+            Command::ToggleProblems => self.toggle_problems(),
+            Command::FindingRows => self.finding_rows(),
+            Command::AcknowledgeFinding => self.ask_acknowledge(),
+            Command::CopyFinding => self.copy_finding(),
             Command::NextPane => self.next_pane(1),
             Command::PreviousPane => self.next_pane(Pane::ALL.len() - 1),
             Command::GoApproval => self.model.screen = Screen::Approval,

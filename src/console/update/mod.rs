@@ -135,6 +135,7 @@ impl Update<'_> {
         for job in [Job::Runs, Job::Plans, Job::Health] {
             self.submit(job);
         }
+        self.look_at_findings();
     }
 
     fn submit(&mut self, job: Job) {
@@ -180,7 +181,13 @@ fn at_work(job: &Job) -> String {
         Job::Control(run, ControlCommand::Cancel) => format!("Asking run {} to end.", run.short()),
         Job::Approve { .. } => "Approving and pushing.".to_owned(),
         Job::Reject { .. } => "Rejecting the plan.".to_owned(),
-        Job::Runs | Job::Plans | Job::Health | Job::Compare(_) => "Reading.".to_owned(),
+        Job::Acknowledge { check, .. } => format!("Acknowledging {check}."),
+        Job::Runs
+        | Job::Plans
+        | Job::Health
+        | Job::Compare(_)
+        | Job::Findings(_)
+        | Job::Slices(_) => "Reading.".to_owned(),
         Job::Sync => "Sending to the tracking server.".to_owned(),
     }
 }

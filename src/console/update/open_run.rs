@@ -5,7 +5,7 @@ use crate::console::effect::Effect;
 use crate::console::log_lines::LogLine;
 use crate::console::model::OpenRun;
 use crate::console::screens;
-use crate::events::{Outcome, ReadLine, RunState};
+use crate::events::{Event, Outcome, ReadLine, RunState};
 use crate::runs::{self, RunId};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
@@ -29,6 +29,7 @@ impl Update<'_> {
         self.model.picked_learner = None;
         self.model.metric = 0;
         self.effects.push(Effect::Follow { run, generation });
+        self.look_at_findings();
     }
 
     pub(super) fn run_events(
@@ -85,6 +86,19 @@ impl Update<'_> {
         let same = before == Some(outcome);
         if !lines.is_empty() || !same {
             self.model.dirty = true;
+        }
+        let stage_ended = |line: &ReadLine| {
+            line.event().is_some_and(|e| {
+                matches!(
+                    e.event,
+                    Event::StageFinished { .. }
+                        | Event::StageReused { .. }
+                        | Event::StageFailed { .. }
+                )
+            })
+        };
+        if lines.iter().any(stage_ended) {
+            self.look_at_findings();
         }
         if same || before.is_none() {
             return;

@@ -70,6 +70,8 @@ impl Update<'_> {
                     JobKey::Health => "The champion cannot be looked at",
                     JobKey::Sync => "Nothing is sent to the tracking server",
                     JobKey::Compare => "Not compared",
+                    JobKey::Findings => "The findings cannot be read",
+                    JobKey::Slices => "No slices were found",
                     JobKey::Action => "Not done",
                 };
                 if key == JobKey::Runs {
@@ -78,6 +80,9 @@ impl Update<'_> {
                 if key == JobKey::Compare {
                     self.model.compare.document = None;
                     self.model.compare.refused = Some(error.message.clone());
+                }
+                if key == JobKey::Findings {
+                    self.findings_refused(&error);
                 }
                 self.fail(title, error, key == JobKey::Action);
                 if key == JobKey::Action {
@@ -125,6 +130,9 @@ impl Update<'_> {
                     self.model.compare.document = Some(document);
                 }
             }
+            Done::Findings(found) => self.findings_read(found),
+            Done::Sliced(of, result) => self.sliced(&of, result),
+            Done::Acknowledged(run, note) => self.acknowledged(&run, &note),
             Done::Started(run) => {
                 self.say(
                     Tone::Good,

@@ -46,11 +46,9 @@ impl Group {
             Rule::UnreadableRows | Rule::MissingColumns | Rule::Types | Rule::Categories => {
                 Group::Schema
             }
-            Rule::Nulls
-            | Rule::Infinities
-            | Rule::Ranges
-            | Rule::Constants
-            | Rule::Duplicates => Group::Quality,
+            Rule::Nulls | Rule::Infinities | Rule::Ranges | Rule::Constants | Rule::Duplicates => {
+                Group::Quality
+            }
             Rule::LabelConflicts | Rule::LabelClasses | Rule::RareClasses => Group::Labels,
             Rule::Leakage => Group::Leakage,
         }
@@ -146,7 +144,7 @@ mod tests {
     use super::*;
     use crate::config::ValidationConfig;
     use crate::dataset::Frame;
-    use crate::schema::{preset, Schema};
+    use crate::schema::{Schema, preset};
 
     fn schema() -> Schema {
         preset("phishing").unwrap()
