@@ -9,3 +9,4 @@ mod plain;
 mod properties;
 mod snapshots;
 mod table;
+mod validation;

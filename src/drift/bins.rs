@@ -156,7 +156,7 @@ impl ColumnBins {
 
     /// One bin a value. Of very many values the most frequent stand alone, and of those that one
     /// side lacks the most frequent too.
-    pub(super) fn values(column: &str, values: Vec<(String, (u64, u64))>) -> Self {
+    pub fn values(column: &str, values: Vec<(String, (u64, u64))>) -> Self {
         let mut bins: Vec<Bin> = values
             .into_iter()
             .map(|(value, (reference, current))| Bin {
@@ -438,7 +438,7 @@ mod tests {
         assert_eq!(
             moved(&bins, rows),
             Moved {
-                out_of: vec!["0 to 25".into()],
+                out_of: vec!["0 to 25".into(), "100 to 125".into()],
                 into: vec!["50 to 100".into()],
             }
         );

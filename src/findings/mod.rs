@@ -14,6 +14,10 @@ mod history;
 mod label_mix;
 mod rows_behind;
 mod slices;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use acknowledged::{
     ACKNOWLEDGED_FILE, Acknowledgement, Acknowledgements, acknowledge, acknowledgements,

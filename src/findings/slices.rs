@@ -20,6 +20,8 @@ const MOST_COLUMNS: usize = 16;
 const MOST_VALUES: usize = 12;
 /// Rows a slice must have on both sides.
 const MIN_ROWS: u64 = 100;
+/// Spread over mean of the slices' PSI below which they hardly differ.
+const EVEN: f64 = 0.25;
 /// The value that stands for all that are not tried.
 const OTHERS: usize = MOST_VALUES;
 
@@ -47,6 +49,8 @@ pub struct Slices {
     pub slices: Vec<Slice>,
     /// Columns that were tried.
     pub tried: usize,
+    /// Whether even these slices hardly differ: the drift is everywhere alike.
+    pub even: bool,
 }
 
 /// Finds the slices of `column`, from the reference and the parts of the current data.
@@ -105,21 +109,22 @@ pub fn slices(
         let values = values_of(candidate);
         let sides = [codes(&reference, by, &values)?, codes(&both, by, &values)?];
         go_on()?;
-        let (score, slices) = judge(&values, &sides, &binned, binner.count());
+        let (spread, slices) = judge(&values, &sides, &binned, binner.count());
         tried += 1;
-        if best.as_ref().is_none_or(|(s, ..)| score > *s) {
-            best = Some((score, by, slices));
+        if best.as_ref().is_none_or(|(s, ..)| spread > *s) {
+            best = Some((spread, by, slices));
         }
     }
-    let (by, slices) = match best {
-        Some((_, by, slices)) => (Some(by.to_owned()), slices),
-        None => (None, Vec::new()),
+    let (by, slices, even) = match best {
+        Some((spread, by, slices)) => (Some(by.to_owned()), slices, spread < EVEN),
+        None => (None, Vec::new(), false),
     };
     Ok(Slices {
         column: column.to_owned(),
         by,
         slices,
         tried,
+        even,
     })
 }
 
@@ -212,7 +217,8 @@ impl<'a> Binner<'a> {
     }
 }
 
-/// How much the slices differ, and the slices, the largest PSI first.
+/// How much the slices differ (standard deviation of their PSI over its mean, by their rows), and
+/// the slices, the largest PSI first.
 fn judge(
     values: &[String],
     sides: &[Vec<usize>; 2],
@@ -261,17 +267,22 @@ fn judge(
     }
     let weight: f64 = judged.iter().map(|j| j.0).sum();
     let mean = judged.iter().map(|(w, psi)| w * psi).sum::<f64>() / weight.max(f64::MIN_POSITIVE);
-    let score = judged
+    let squares: f64 = judged
         .iter()
         .map(|(w, psi)| w * (psi - mean) * (psi - mean))
         .sum();
+    let spread = if mean > 0.0 {
+        (squares / weight).sqrt() / mean
+    } else {
+        0.0
+    };
     slices.sort_by(|a, b| {
         b.psi
             .unwrap_or(-1.0)
             .total_cmp(&a.psi.unwrap_or(-1.0))
             .then(b.share_current.total_cmp(&a.share_current))
     });
-    (score, slices)
+    (spread, slices)
 }
 
 #[cfg(test)]
@@ -331,7 +342,7 @@ mod tests {
         };
         let found = find(false).unwrap();
         assert_eq!(found.by.as_deref(), Some("service"));
-        assert_eq!(found.tried, 2);
+        assert_eq!((found.tried, found.even), (2, false));
         assert_eq!(found.slices[0].value, "http");
         assert!(found.slices[0].psi.unwrap() > 1.0);
         assert!(found.slices[1..].iter().all(|s| s.psi.unwrap() < 1e-9));

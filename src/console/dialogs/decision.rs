@@ -47,10 +47,10 @@ fn problems(p: &PlanRow) -> Vec<(&'static str, String, Tone)> {
         .iter()
         .take(SHOWN)
         .map(|problem| {
-            let what = format!("{} {}", problem.id, problem.observed);
+            let id = &problem.id;
             match &problem.acknowledged {
-                Some((by, note)) => ("", format!("{what}, ack by {by}: {note}"), Tone::Plain),
-                None => ("", format!("{what}, not acknowledged"), Tone::Warn),
+                Some((by, note)) => ("", format!("{id}: ack by {by}, {note}"), Tone::Plain),
+                None => ("", format!("{id}: not acknowledged"), Tone::Warn),
             }
         })
         .collect();

@@ -97,7 +97,7 @@ fn looks(mut model: Model) -> String {
 }
 
 /// One file per size; a new screen or dialog is one line below.
-fn snapshot(name: &str, build: impl Fn((u16, u16)) -> Model) {
+pub fn snapshot(name: &str, build: impl Fn((u16, u16)) -> Model) {
     for size in SIZES {
         snapshot_at(name, size, &build);
     }

@@ -197,7 +197,10 @@ fn new_values(found: &Findings) -> Vec<(String, Tone)> {
                 .new_listed()
                 .into_iter()
                 .take(3)
-                .map(|b| format!("{} ({} rows)", b.label(), count(b.current)))
+                .map(|b| {
+                    let rows = if b.current == 1 { "row" } else { "rows" };
+                    format!("{} ({} {rows})", b.label(), count(b.current))
+                })
                 .collect();
             let more = (column.new_values as usize).saturating_sub(named.len());
             let more = match more {

@@ -117,7 +117,7 @@ impl Page<'_> {
         figure("decile PSI", d.decile.map(|x| x.psi));
         let mut lines = Vec::new();
         if !figures.is_empty() {
-            lines.extend(self.text(&figures.join("  "), Tone::Plain));
+            lines.extend(self.text(&figures.join(", "), Tone::Plain));
         }
         let reason = d.reasons.get("verdict").map_or("", String::as_str);
         let standing = self.finding.standing;
@@ -129,7 +129,7 @@ impl Page<'_> {
         }));
         lines.extend(self.text(
             &format!(
-                "n {} and {} (no p: with so many rows size decides)",
+                "n {} and {} (no p: size decides)",
                 count(d.n_reference),
                 count(d.n_current)
             ),
@@ -160,9 +160,9 @@ impl Page<'_> {
             .count();
         let mut text = format!("rank {place} of {} by drift", drifts.len());
         if let Some(at) = self.finding.importance {
-            text.push_str(&format!(", {at} by importance for this run's model"));
+            text.push_str(&format!(", {at} by importance to the model"));
         } else if self.found.important_columns > 0 {
-            text.push_str(", of little importance for this run's model");
+            text.push_str(", of little importance to the model");
         }
         text
     }
@@ -299,7 +299,7 @@ impl Page<'_> {
             None => {
                 let enter = self.key(Command::FindingDetail);
                 lines.extend(self.text(
-                    &format!("Where it comes from: {enter} looks for the slices in the rows."),
+                    &format!("Where it comes from: {enter} looks for the slices."),
                     Tone::Dim,
                 ));
             }
@@ -314,13 +314,12 @@ impl Page<'_> {
                 Tone::Dim,
             );
         };
-        let mut lines = self.text(
-            &format!(
-                "Where it comes from: slices by {by}, which differ most of {} columns",
-                slices.tried
-            ),
-            Tone::Plain,
-        );
+        let tried = slices.tried;
+        let title = match slices.even {
+            false => format!("Where it comes from: slices by {by} (of {tried} columns tried)"),
+            true => format!("It is everywhere: of {tried} columns {by} differs most, hardly"),
+        };
+        let mut lines = self.text(&title, Tone::Plain);
         let name = (self.width / 3).clamp(6, 18);
         for slice in slices.slices.iter().take(5) {
             let psi = slice
@@ -328,7 +327,7 @@ impl Page<'_> {
                 .map_or("too few rows".to_owned(), |p| format!("PSI {p:.2}"));
             lines.push(line(
                 format!(
-                    "  {}  {}  {:.1} % -> {:.1} % of rows",
+                    "  {}  {}  {:.0} % -> {:.0} % of rows",
                     padded(&slice.value, name, self.marks),
                     padded(&psi, 8, self.marks),
                     100.0 * slice.share_reference,
@@ -400,7 +399,7 @@ impl Page<'_> {
             None => "the run that made it is not kept".to_owned(),
         };
         lines.extend(self.text(
-            &format!("  labelled rows only: {then}, {} of this run", count(now.n)),
+            &format!("labelled rows only: {then}, {} of this run", count(now.n)),
             Tone::Dim,
         ));
         lines

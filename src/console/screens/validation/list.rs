@@ -29,11 +29,7 @@ pub(super) fn view(model: &Model, found: &Findings, canvas: &mut Canvas<'_>, roo
     } else {
         "Checks"
     };
-    let drift = found.drift.as_ref().map_or(0, |d| d.columns.len());
-    let made = match (drift, room) {
-        (0, _) | (_, Room::Small) => format!("{} checks", count(found.checks)),
-        (n, _) => format!("{} checks, {n} columns", count(found.checks)),
-    };
+    let made = format!("{} checks", count(found.checks));
     let remark = format!(
         "{made}   {}   {}",
         if view.all { "all" } else { "only problems" },
@@ -77,9 +73,9 @@ fn findings(model: &Model, found: &Findings, canvas: &mut Canvas<'_>, room: Room
     let view = &model.validation;
     let w = canvas.width();
     let large = [
-        Column::left("Finding", 24),
-        Column::left("Observed", 16),
-        Column::left("Limit", 8),
+        Column::left("Finding", 22),
+        Column::left("Observed", 17),
+        Column::left("Limit", 7),
         Column::left("Verdict", 12),
     ];
     let medium = [
