@@ -241,17 +241,16 @@ fn figures_of(check: &CheckResult) -> (String, String) {
         Rule::Nulls | Rule::Duplicates | Rule::Leakage => {
             (percent(&check.observed), percent(&check.limit))
         }
-        Rule::Ranges if check.failing_rows > 0 => (
+        // The limits themselves stand in the sentence.
+        Rule::Ranges | Rule::Categories => (
             format!("{} rows", count(check.failing_rows)),
-            check.limit.to_string(),
+            "0 rows".to_owned(),
         ),
         Rule::RareClasses | Rule::UnreadableRows | Rule::Infinities => {
             (rows(&check.observed), rows(&check.limit))
         }
-        Rule::Ranges
-        | Rule::MissingColumns
+        Rule::MissingColumns
         | Rule::Types
-        | Rule::Categories
         | Rule::Constants
         | Rule::LabelConflicts
         | Rule::LabelClasses => plain(),

@@ -131,6 +131,7 @@ pub(super) fn changes(model: &Model, found: &Findings, width: usize, marks: Mark
         .filter_map(|(at, past)| {
             let n = past.drifted()?;
             Some(match at {
+                0 if n == 1 => "1 column drifted now".to_owned(),
                 0 => format!("{n} columns drifted now"),
                 _ => format!("{n} in run {}", past.run.short()),
             })

@@ -12,14 +12,19 @@ use crate::findings::{Effect, Finding, Findings, Kind, Scored, Slices};
 use crate::pipeline::data_validation::{CheckResult, Rule};
 use crate::text::{Marks, clean, count};
 
-/// The lines of the detail in `width` columns; a picture has at most `most` bins.
-pub(super) fn lines(
-    model: &Model,
-    found: &Findings,
-    width: usize,
-    glyphs: Glyphs,
-    most: usize,
-) -> Vec<Line> {
+/// How much room a detail has.
+#[derive(Clone, Copy)]
+pub(super) struct Space {
+    /// Columns.
+    pub width: usize,
+    /// Bins of a picture at most.
+    pub bins: usize,
+    /// Whether only the first dozen lines will be seen: then the picture comes first.
+    pub short: bool,
+}
+
+/// The lines of the detail.
+pub(super) fn lines(model: &Model, found: &Findings, space: Space, glyphs: Glyphs) -> Vec<Line> {
     let Some(finding) = model.validation.chosen() else {
         return vec![line("Nothing was found that needs a look.", Tone::Dim)];
     };
@@ -27,13 +32,13 @@ pub(super) fn lines(
         model,
         found,
         finding,
-        width,
+        width: space.width,
         glyphs,
         marks: glyphs.marks(),
     };
     match finding.kind {
         Kind::Drift(at) => match found.drift.as_ref().and_then(|d| d.columns.get(at)) {
-            Some(column) => page.drift(column, most),
+            Some(column) => page.drift(column, space),
             None => page.plain(),
         },
         Kind::Check(at) => match found.validation.as_ref().and_then(|v| v.checks.get(at)) {
@@ -82,18 +87,29 @@ impl Page<'_> {
         ]]
     }
 
-    fn drift(&self, drift: &ColumnDrift, most: usize) -> Vec<Line> {
+    fn drift(&self, drift: &ColumnDrift, space: Space) -> Vec<Line> {
         let figure = drift.reasons.get("effect").map_or("PSI", String::as_str);
         let bins = self.found.bins_of(&drift.column);
-        let mut lines = self.figures(drift);
-        lines.extend(self.noted());
-        lines.push(Line::new());
-        match bins {
-            Some(bins) => lines.extend(self.bins(bins, figure, most)),
-            None => lines.extend(self.text(
+        let mut figures = self.figures(drift);
+        figures.extend(self.noted());
+        let picture = match bins {
+            Some(bins) => self.bins(bins, figure, space.bins),
+            None => self.text(
                 "This run has kept no bins: it is of a former version of the program.",
                 Tone::Dim,
-            )),
+            ),
+        };
+        let mut lines;
+        if space.short {
+            let rest = figures.split_off(1.min(figures.len()));
+            lines = figures;
+            lines.extend(picture);
+            lines.push(Line::new());
+            lines.extend(rest);
+        } else {
+            lines = figures;
+            lines.push(Line::new());
+            lines.extend(picture);
         }
         lines.extend(self.history(&drift.column));
         if bins.is_some() {

@@ -8,6 +8,7 @@ mod detail;
 mod lines;
 mod list;
 
+use self::detail::Space;
 use self::lines::{Line, draw};
 use crate::console::canvas::Canvas;
 use crate::console::commands::Command;
@@ -82,7 +83,12 @@ fn large(model: &Model, found: &Findings, canvas: &mut Canvas<'_>) {
     );
     canvas.part(left, 0, 1, h).divider(0);
     let mut part = canvas.part(left + 1, 0, right, h);
-    let lines = detail::lines(model, found, right as usize - 3, part.glyphs, 10);
+    let space = Space {
+        width: right as usize - 3,
+        bins: 10,
+        short: false,
+    };
+    let lines = detail::lines(model, found, space, part.glyphs);
     section(model, Section::Detail, &lines, &mut part);
 }
 
@@ -99,17 +105,16 @@ fn medium(model: &Model, found: &Findings, canvas: &mut Canvas<'_>) {
     );
     let below = below(model.validation.section);
     let mut part = canvas.part(0, list_rows, w, h.saturating_sub(list_rows));
-    let lines = lines_of(model, found, below, w as usize - 4, &part, 8);
+    let lines = lines_of(model, found, below, &part);
     section(model, below, &lines, &mut part);
 }
 
 /// One part at a time.
 fn small(model: &Model, found: &Findings, canvas: &mut Canvas<'_>) {
-    let w = canvas.width();
     match model.validation.section {
         Section::Problems => list::view(model, found, canvas, Room::Small),
         other => {
-            let lines = lines_of(model, found, other, w as usize - 4, canvas, 8);
+            let lines = lines_of(model, found, other, canvas);
             section(model, other, &lines, canvas);
         }
     }
@@ -123,17 +128,16 @@ fn below(section: Section) -> Section {
     }
 }
 
-fn lines_of(
-    model: &Model,
-    found: &Findings,
-    section: Section,
-    width: usize,
-    canvas: &Canvas<'_>,
-    bins: usize,
-) -> Vec<Line> {
+fn lines_of(model: &Model, found: &Findings, section: Section, canvas: &Canvas<'_>) -> Vec<Line> {
+    let width = (canvas.width() as usize).saturating_sub(4);
     match section {
         Section::Problems | Section::Detail => {
-            detail::lines(model, found, width, canvas.glyphs, bins)
+            let space = Space {
+                width,
+                bins: 7,
+                short: true,
+            };
+            detail::lines(model, found, space, canvas.glyphs)
         }
         Section::Labels => context::labels(found, width),
         Section::Changes => context::changes(model, found, width, canvas.glyphs.marks()),
