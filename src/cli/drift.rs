@@ -82,10 +82,10 @@ fn print_run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     let found = FindingsReader::default().read(&workspace, &run)?;
     let Some(report) = &found.drift else {
         return Err(match found.validation {
-            Some(_) => CommandError::data(format!(
+            Some(_) => CommandError::not_found(format!(
                 "run {run} had nothing to compare with: there was no champion, or its data is gone"
             )),
-            None => CommandError::data(format!("run {run} has kept no report on its data"))
+            None => CommandError::not_found(format!("run {run} has kept no report on its data"))
                 .hint(format!("`netsec watch {run} --plain` tells what it did.")),
         });
     };

@@ -119,9 +119,9 @@ fn without_report(found: &Findings) -> CommandError {
         .collect();
     let run = &found.run;
     match found.source {
-        Source::Nothing => CommandError::data(format!("run {run} has not validated its data")),
+        Source::Nothing => CommandError::not_found(format!("run {run} has not validated its data")),
         Source::Reports | Source::Log if failed.is_empty() => {
-            CommandError::data(format!("run {run} has kept no report on its data"))
+            CommandError::not_found(format!("run {run} has kept no report on its data"))
         }
         Source::Reports | Source::Log => CommandError::data(format!(
             "run {run} was stopped by its data: {}",

@@ -15,6 +15,7 @@ mod demo;
     reason = "offers what a test of a consumer may need, used today or not"
 )]
 mod fault_proxy;
+mod findings;
 mod harness;
 mod import;
 mod layers;

@@ -153,6 +153,40 @@ fn a_figure_measured_again_is_the_next_step() {
     assert_eq!(f1, [(0, 0.85), (1, 0.9)]);
 }
 
+/// Notes are told on the run and on its version, and stay as they are when others follow.
+#[test]
+fn acknowledgements_are_frozen_tags() {
+    use crate::events::Actor;
+    let note = |seq: u64, text: &str| Acknowledgement {
+        v: 1,
+        seq,
+        at: DateTime::from_timestamp(1_795_350_604, 0).unwrap(),
+        by: Actor {
+            name: "jon".into(),
+            from: "10.2.0.31".into(),
+        },
+        check: "drift.src_bytes".into(),
+        observed: "PSI 0.2110".into(),
+        note: text.into(),
+    };
+    let notes = [note(1, "backups moved"), note(2, "still so")];
+    let around = |n: usize| Around {
+        acknowledged: &notes[..n],
+        ..Around::default()
+    };
+    let events = Sample::events(1);
+    let [none, one, two] = [0, 1, 2].map(|n| wanted_after(&events, &around(n)).unwrap());
+    let tag = "netsec.acknowledged.1";
+    let text = "drift.src_bytes (PSI 0.2110) by jon from 10.2.0.31 at 2026-11-22T12:30:04.000Z: \
+                backups moved";
+    assert!(!may_change(tag));
+    assert!(!none.runs[0].tags.contains_key(tag));
+    assert_eq!(one.runs[0].tags[tag], text);
+    assert_eq!(one.version.as_ref().unwrap().tags[tag], text);
+    assert_kept(&one, &two);
+    assert!(two.runs[0].tags["netsec.acknowledged.2"].ends_with("still so"));
+}
+
 #[test]
 fn a_log_without_an_end_runs_or_has_crashed() {
     let events = Sample::events(1);
