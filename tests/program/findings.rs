@@ -51,7 +51,10 @@ fn findings_are_the_same_everywhere_and_acknowledged_once() {
     // The run's own report is what the two files give when they are compared again.
     let of_run = ok(&dir, &["drift", "latest", "--json"]);
     let reference = "Artifacts/versions/v1/reference.parquet";
-    let of_files = ok(&dir, &["drift", reference, "data/flows_newer.csv", "--json"]);
+    let of_files = ok(
+        &dir,
+        &["drift", reference, "data/flows_newer.csv", "--json"],
+    );
     assert_eq!(of_run, of_files);
     let drift: Value = serde_json::from_str(&of_run).unwrap();
     let drifted: Vec<&Value> = drift["columns"]
@@ -121,7 +124,10 @@ fn findings_are_the_same_everywhere_and_acknowledged_once() {
         &["acknowledge", "latest", &id, "--note", "seen before"],
     );
     let text = ok(&dir, &["validate", "latest"]);
-    assert!(text.contains("acknowledged by tester: known shift"), "{text}");
+    assert!(
+        text.contains("acknowledged by tester: known shift"),
+        "{text}"
+    );
     assert!(text.contains("acknowledged by mara: seen before"), "{text}");
 
     // The plan's evidence names it, and MLflow will be told.

@@ -260,7 +260,7 @@ fn since(now: &Past, former: &Past) -> Vec<(String, Tone)> {
         );
     }
     list(
-        &format!("not so in run {run}"),
+        &format!("new problems since run {run}"),
         now.problems.difference(&former.problems).cloned().collect(),
         Tone::Warn,
     );
