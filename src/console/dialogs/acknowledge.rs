@@ -2,6 +2,7 @@
 //! the field says something.
 
 use super::Reply;
+use super::told::{Part, Told};
 use crate::console::canvas::Canvas;
 use crate::console::commands::Command;
 use crate::console::jobs::Job;
@@ -58,6 +59,30 @@ impl Acknowledge {
     fn step(&mut self, by: usize) {
         let at = ORDER.iter().position(|f| *f == self.focus).unwrap_or(0);
         self.focus = ORDER[(at + by) % ORDER.len()];
+    }
+    /// The dialog in words.
+    pub(super) fn told(&self, model: &Model) -> Told {
+        let hindrance = match (&model.session.view_only, self.noted()) {
+            (Some(why), _) => Some(why.clone()),
+            (None, false) => Some("the note is required".to_owned()),
+            (None, true) => None,
+        };
+        Told {
+            title: format!("Acknowledge {}?", self.check),
+            lines: vec![
+                self.what.clone(),
+                "The note goes to whoever approves, and to MLflow.".to_owned(),
+            ],
+            parts: vec![
+                Part::field(
+                    "Why it may stay",
+                    self.note.text(),
+                    self.focus == Focus::Note,
+                ),
+                Part::button("Do nothing", None, self.focus == Focus::No),
+                Part::button("Acknowledge", hindrance, self.focus == Focus::Yes),
+            ],
+        }
     }
     pub(super) fn command(&mut self, command: Command) -> Reply {
         match command {

@@ -72,6 +72,7 @@ impl Dialog {
     pub fn told(&self, model: &Model) -> Told {
         match self {
             Dialog::Find(d) => d.told(),
+            Dialog::Acknowledge(d) => d.told(model),
             Dialog::Confirm(d) => d.told(model),
             Dialog::Decision(d) => d.told(model),
             Dialog::Notice(d) => d.told(),
