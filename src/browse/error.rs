@@ -7,6 +7,7 @@ use thiserror::Error;
 use crate::dataset::{FrameError, ParquetFileError, QueryError};
 use crate::error::CommandError;
 use crate::source::SourceError;
+use crate::source::mongodb::MongoError;
 
 /// Why rows could not be looked at.
 #[derive(Debug, Error)]
@@ -31,7 +32,7 @@ pub enum BrowseError {
         source: std::io::Error,
     },
     /// The bytes are not what they should be.
-    #[error("{path} is damaged or no Parquet file ({reason})")]
+    #[error("{path} is damaged or cut off, or no Parquet file ({reason})")]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -66,6 +67,9 @@ pub enum BrowseError {
     /// The table engine refused.
     #[error(transparent)]
     Frame(#[from] FrameError),
+    /// A collection could not be reached.
+    #[error(transparent)]
+    Mongo(#[from] MongoError),
     /// A file of a run could not be read or written.
     #[error(transparent)]
     File(#[from] ParquetFileError),
@@ -97,6 +101,7 @@ impl From<BrowseError> for CommandError {
             }
             BrowseError::Query(e) => e.into(),
             BrowseError::Source(e) => e.into(),
+            BrowseError::Mongo(e) => e.into(),
             BrowseError::Frame(e) => e.into(),
             BrowseError::File(e) => e.into(),
             BrowseError::Internal(_) => CommandError::internal(message),

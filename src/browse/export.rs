@@ -292,7 +292,7 @@ fn lines(cells: &[Vec<Cell>], keys: &[String], format: Format) -> String {
                     }
                     text.push_str(key);
                     text.push(':');
-                    json(cell, &mut text);
+                    text.push_str(&cell.json().to_string());
                 }
                 text.push('}');
             }
@@ -326,22 +326,4 @@ fn field(text: &str) -> String {
         return text.to_owned();
     }
     format!("\"{}\"", text.replace('"', "\"\""))
-}
-
-/// A value as JSON; infinite numbers are texts, for JSON has none.
-fn json(cell: &Cell, text: &mut String) {
-    let value = match cell {
-        Cell::Missing => serde_json::Value::Null,
-        Cell::Truth(v) => (*v).into(),
-        Cell::Text(v) | Cell::Time(v) => v.as_str().into(),
-        Cell::Whole(_) => {
-            text.push_str(&cell.text().unwrap_or_default());
-            return;
-        }
-        Cell::Decimal(v) if v.is_infinite() => crate::dataset::number_text(*v).into(),
-        // Whole numbers print without a point.
-        Cell::Decimal(v) if *v == v.trunc() && v.abs() < 9e15 => (*v as i64).into(),
-        Cell::Decimal(v) => (*v).into(),
-    };
-    text.push_str(&value.to_string());
 }

@@ -8,6 +8,7 @@
 //! The console and `netsec data` are both built on this. Nothing in here prints, writes a run log
 //! or knows what a terminal is.
 
+mod ahead;
 mod cancel;
 mod column;
 mod error;
@@ -15,6 +16,7 @@ mod export;
 mod facet;
 mod find;
 mod gather;
+mod open;
 mod order;
 mod parquet;
 mod pieces;
@@ -23,6 +25,7 @@ mod profile;
 mod prune;
 mod scan;
 mod select;
+mod spill;
 mod store;
 mod table;
 mod view;
@@ -33,8 +36,12 @@ pub use column::{ColumnInfo, Kind};
 pub use error::BrowseError;
 pub use export::Format;
 pub use facet::{FACET_VALUES, Facet, FacetValue};
+pub use open::Progress;
 pub use place::{Part, Place};
 pub use profile::{Bar, ColumnProfile, Histogram, LabelShare};
 pub use table::Table;
 pub use view::{Selection, Sort, View};
 pub use window::{Cell, Window};
+
+#[cfg(test)]
+mod tests;

@@ -61,19 +61,20 @@ pub(super) fn sort(
             }
             let mut next = Vec::new();
             for (from, to) in open {
-                cancel.check()?;
-                equal_runs(&positions[from..to], &keys, |a, b, goes_on| {
+                equal_runs(&positions[from..to], &keys, cancel, |a, b, goes_on| {
                     let run = (from + a, from + b);
                     if goes_on {
-                        next.push(run)
+                        next.push(run);
                     } else {
-                        settled.push(run)
+                        settled.push(run);
                     }
-                });
+                })?;
             }
             open = next;
             skipped += BYTES;
         }
+        // Found pass by pass, so not in order.
+        settled.sort_unstable();
         runs = settled;
     }
     Ok(())
@@ -129,19 +130,35 @@ impl Keys {
 }
 
 /// Calls `run(from, to, goes_on)` for each run of two or more rows with the same number.
-fn equal_runs(positions: &[u32], keys: &Keys, mut run: impl FnMut(usize, usize, bool)) {
+fn equal_runs(
+    positions: &[u32],
+    keys: &Keys,
+    cancel: &Cancel,
+    mut run: impl FnMut(usize, usize, bool),
+) -> Result<(), BrowseError> {
     let mut from = 0;
-    while from < positions.len() {
-        let key = keys.values[positions[from] as usize];
-        let mut to = from + 1;
-        while to < positions.len() && keys.values[positions[to] as usize] == key {
-            to += 1;
-        }
+    let mut ended = |to: usize, key: u64| {
         if to - from > 1 {
             run(from, to, keys.more(key));
         }
         from = to;
+    };
+    let mut before = None;
+    for (at, &position) in positions.iter().enumerate() {
+        if at.is_multiple_of(DEALT) {
+            cancel.check()?;
+        }
+        let key = keys.values[position as usize];
+        match before {
+            Some(before) if before != key => ended(at, before),
+            _ => {}
+        }
+        before = Some(key);
     }
+    if let Some(key) = before {
+        ended(positions.len(), key);
+    }
+    Ok(())
 }
 
 /// Fills one number a row, group by group; rows of groups that do not matter stay 0.

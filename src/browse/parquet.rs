@@ -10,10 +10,11 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use polars::prelude::{DataFrame, Schema, SchemaExt, Series};
+use polars_parquet::parquet::page::CompressedPage;
 use polars_parquet::parquet::statistics::Statistics;
 use polars_parquet::read::{
-    BasicDecompressor, FileMetadata, Filter as Rows, PageReader, column_iter_to_arrays,
-    infer_schema, read_metadata,
+    BasicDecompressor, ColumnChunkMetadata, FileMetadata, Filter as Rows, PageReader,
+    column_iter_to_arrays, infer_schema, read_metadata,
 };
 
 use super::BrowseError;
@@ -74,6 +75,10 @@ impl ParquetFile {
         let mut reader = file.try_clone().map_err(io)?;
         let meta = guarded(path, || read_metadata(&mut reader))?;
         let schema = guarded(path, || infer_schema(&meta))?;
+        check_counts(&meta).map_err(|reason| BrowseError::Damaged {
+            path: path.to_owned(),
+            reason: reason.to_owned(),
+        })?;
         Ok(Self {
             path: path.to_owned(),
             file,
@@ -105,9 +110,17 @@ impl ParquetFile {
         self.meta.row_groups.iter().map(|g| g.num_rows()).collect()
     }
 
-    /// What the footer says of a column of a row group, and the rows of the group; `None` when
-    /// nothing, or when the column is not a flat one.
-    pub fn statistics(&self, group: usize, name: &str) -> Option<(Statistics, usize)> {
+    /// Whether Polars wrote it.
+    pub fn is_by_polars(&self) -> bool {
+        self.meta
+            .created_by
+            .as_ref()
+            .is_none_or(|by| by.to_lowercase().contains("polars"))
+    }
+
+    /// What the footer says of a column of a row group; `None` when nothing, or when the column is
+    /// not a flat one.
+    pub fn statistics(&self, group: usize, name: &str) -> Option<Statistics> {
         let held = &self.meta.row_groups[group];
         let mut chunks = held.columns_under_root_iter(name)?;
         let (chunk, None) = (chunks.next()?, chunks.next()) else {
@@ -116,7 +129,7 @@ impl ParquetFile {
         let flat = chunk.descriptor().path_in_schema.len() == 1
             && chunk.descriptor().descriptor.max_rep_level == 0;
         let statistics = chunk.statistics(&self.meta.footer_buf)?.ok()?;
-        flat.then_some((statistics, held.num_rows()))
+        flat.then_some(statistics)
     }
 
     /// Bytes that a column of a row group takes unpacked.
@@ -195,17 +208,19 @@ impl ParquetFile {
                 .get(name)
                 .cloned()
                 .ok_or_else(|| polars::error::polars_err!(ColumnNotFound: "{}", name))?;
-            let (pages, types) = packed
-                .into_iter()
-                .map(|(chunk, bytes)| {
-                    let pages =
-                        PageReader::new(Cursor::new(bytes.into()), chunk, Vec::new(), usize::MAX);
-                    (
-                        BasicDecompressor::new(pages, Vec::new()),
-                        &chunk.descriptor().descriptor.primitive_type,
-                    )
-                })
-                .unzip();
+            let mut pages = Vec::with_capacity(packed.len());
+            let mut types = Vec::with_capacity(packed.len());
+            for (chunk, bytes) in packed {
+                // No page is larger than the column it is a part of.
+                let most = bytes.len();
+                let bytes = Cursor::new(bytes.into());
+                let reader = PageReader::new(bytes, chunk, Vec::new(), most);
+                let (mut bytes, _) = checked(reader, chunk)?.into_inner();
+                bytes.set_position(0);
+                let reader = PageReader::new(bytes, chunk, Vec::new(), most);
+                pages.push(BasicDecompressor::new(reader, Vec::new()));
+                types.push(&chunk.descriptor().descriptor.primitive_type);
+            }
             let (arrays, _) = column_iter_to_arrays(pages, types, field.clone(), rows)?;
             Series::try_from((&field, arrays))
         });
@@ -219,6 +234,55 @@ impl ParquetFile {
             }
         }
     }
+}
+
+/// Values of a column of a row group at most.
+const MOST_VALUES: i64 = 1 << 31;
+
+/// Looks for numbers that cannot be: the decoder makes room for as many values as a damaged footer
+/// says there are, and a failed allocation ends the process.
+fn check_counts(meta: &FileMetadata) -> Result<(), &'static str> {
+    let mut rows = 0u64;
+    for group in &meta.row_groups {
+        rows = rows.saturating_add(group.num_rows() as u64);
+        for chunk in group.parquet_columns() {
+            let values = chunk.num_values();
+            let flat = chunk.descriptor().descriptor.max_rep_level == 0;
+            if flat && u64::try_from(values) != Ok(group.num_rows() as u64) {
+                return Err("a column has another number of values than its row group rows");
+            }
+            if !(0..=MOST_VALUES).contains(&values) {
+                return Err("a column claims more values than can be");
+            }
+        }
+    }
+    if rows != meta.num_rows as u64 {
+        return Err("its row groups do not add up to its rows");
+    }
+    Ok(())
+}
+
+/// Goes through the headers of a column's pages: they must hold as many values as the column. The
+/// decoder believes each of them and makes room accordingly.
+fn checked(
+    mut pages: PageReader,
+    chunk: &ColumnChunkMetadata,
+) -> polars::error::PolarsResult<PageReader> {
+    let mut left = usize::try_from(chunk.num_values()).unwrap_or(0);
+    pages.read_dict()?;
+    for page in pages.by_ref() {
+        let CompressedPage::Data(page) = page? else {
+            polars::error::polars_bail!(ComputeError: "a dictionary stands among the pages");
+        };
+        match left.checked_sub(page.num_values()) {
+            Some(rest) => left = rest,
+            None => polars::error::polars_bail!(ComputeError: "its pages hold too many values"),
+        }
+    }
+    if left > 0 {
+        polars::error::polars_bail!(ComputeError: "its pages hold too few values");
+    }
+    Ok(pages)
 }
 
 /// Runs the decoder. It panics on some damaged files instead of returning an error (a changed byte

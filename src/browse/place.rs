@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::BrowseError;
+use crate::schema::Schema;
 use crate::source::ReadOptions;
 use crate::source::mongodb::Namespace;
 
@@ -15,6 +16,8 @@ pub enum Place {
         path: PathBuf,
         /// How a CSV file is read.
         options: ReadOptions,
+        /// What the columns of a file without a header are; none = found out from the values.
+        schema: Option<Box<Schema>>,
     },
     /// Parquet files that a run wrote, one below the other; row numbers are those of the source.
     RunPart {
@@ -31,7 +34,12 @@ pub enum Place {
         title: String,
     },
     /// A collection of the server that the environment names.
-    Collection(Namespace),
+    Collection {
+        /// Its name.
+        namespace: Namespace,
+        /// At most so many documents, the first by their `_id`; none = all.
+        most: Option<u64>,
+    },
 }
 
 /// What a run lets one look at.
@@ -58,6 +66,16 @@ impl Part {
         Part::Quarantine,
         Part::OutOfFold,
     ];
+    /// Reads `RUN` or `RUN:PART`: the run's name and the part.
+    pub fn split(text: &str) -> (&str, Part) {
+        match text.rsplit_once(':') {
+            Some((run, "train")) => (run, Part::Train),
+            Some((run, "test")) => (run, Part::Test),
+            Some((run, "quarantine")) => (run, Part::Quarantine),
+            Some((run, "out_of_fold")) => (run, Part::OutOfFold),
+            _ => (text, Part::All),
+        }
+    }
     /// What it is called.
     pub fn word(self) -> &'static str {
         match self {
@@ -76,6 +94,7 @@ impl Place {
         Place::File {
             path: path.into(),
             options: ReadOptions::default(),
+            schema: None,
         }
     }
 
@@ -110,19 +129,16 @@ impl Place {
     ) -> Result<Self, BrowseError> {
         if let Some(name) = text.strip_prefix("mongodb:") {
             return Namespace::parse(name)
-                .map(Place::Collection)
+                .map(|namespace| Place::Collection {
+                    namespace,
+                    most: None,
+                })
                 .map_err(|e| BrowseError::BadPlace(e.to_string()));
         }
         if Path::new(text).exists() {
             return Ok(Place::file(text));
         }
-        let (name, part) = match text.rsplit_once(':') {
-            Some((run, "train")) => (run, Part::Train),
-            Some((run, "test")) => (run, Part::Test),
-            Some((run, "quarantine")) => (run, Part::Quarantine),
-            Some((run, "out_of_fold")) => (run, Part::OutOfFold),
-            _ => (text, Part::All),
-        };
+        let (name, part) = Part::split(text);
         let Some((folder, run)) = find_run(name) else {
             return Err(BrowseError::NotFound(format!("file or run `{text}`")));
         };
@@ -139,7 +155,7 @@ impl Place {
         match self {
             Place::File { path, .. } => path.display().to_string(),
             Place::RunPart { title, .. } | Place::Quarantine { title, .. } => title.clone(),
-            Place::Collection(name) => format!("mongodb:{name}"),
+            Place::Collection { namespace, .. } => format!("mongodb:{namespace}"),
         }
     }
 }

@@ -72,6 +72,28 @@ pub(super) fn profile(
     (column, shown, kind): (usize, usize, Kind),
     cancel: &Cancel,
 ) -> Result<ColumnProfile, BrowseError> {
+    let (state, figures) = figures(store, selection, column, cancel)?;
+    let histogram = match &state {
+        ColumnState::Numbers(numbers) => histogram(numbers, &figures, kind),
+        ColumnState::Texts(_) => None,
+    };
+    Ok(ColumnProfile {
+        column: shown,
+        kind,
+        rows: selection.len(),
+        figures,
+        histogram,
+        by_label: Vec::new(),
+    })
+}
+
+/// The figures of a column of the store, and the state behind them.
+pub(super) fn figures(
+    store: &Store,
+    selection: &Selection,
+    column: usize,
+    cancel: &Cancel,
+) -> Result<(ColumnState, Figures), BrowseError> {
     let name = store
         .header()
         .names()
@@ -96,18 +118,7 @@ pub(super) fn profile(
         }
     }
     let figures = state.finish(&name);
-    let histogram = match &state {
-        ColumnState::Numbers(numbers) => histogram(numbers, &figures, kind),
-        ColumnState::Texts(_) => None,
-    };
-    Ok(ColumnProfile {
-        column: shown,
-        kind,
-        rows: selection.len(),
-        figures,
-        histogram,
-        by_label: Vec::new(),
-    })
+    Ok((state, figures))
 }
 
 /// How a selection shares out among the labels; `all` counts the labels of the whole table.

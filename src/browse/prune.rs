@@ -1,7 +1,8 @@
 //! Row groups that cannot hold a row of a filter, by what the footer says of their columns.
 //!
 //! Only ever says "no" where that is certain: statistics that are absent, of another type than the
-//! column is read as, or not in order leave a group to be read.
+//! column is read as, or not in order leave a group to be read. That a column has no value at all is
+//! not believed: Polars counts the missing values of dictionary pages once a page.
 
 use polars::prelude::DataType;
 use polars_parquet::parquet::statistics::Statistics;
@@ -53,7 +54,6 @@ enum Bounds {
 struct Known {
     bounds: Bounds,
     may_be_missing: bool,
-    all_missing: bool,
 }
 
 impl Known {
@@ -61,7 +61,6 @@ impl Known {
         let unknown = Self {
             bounds: Bounds::Unknown,
             may_be_missing: true,
-            all_missing: false,
         };
         let Ok(name) = resolve_column(header, column) else {
             return unknown;
@@ -70,22 +69,22 @@ impl Known {
             return unknown;
         };
         let dtype = held.dtype();
-        let Some((statistics, rows)) = file.statistics(group, &name) else {
+        let Some(statistics) = file.statistics(group, &name) else {
             return unknown;
         };
-        let (bounds, missing) = bounds(&statistics, dtype);
+        let (mut bounds, missing) = bounds(&statistics, dtype);
+        // Polars loses the numbers of a page that holds a NaN when it joins the bounds of pages.
+        if dtype.is_float() && file.is_by_polars() {
+            bounds = Bounds::Unknown;
+        }
         Self {
             bounds,
             // NaN is missing too and not counted as such.
             may_be_missing: missing != Some(0) || dtype.is_float(),
-            all_missing: missing.is_some_and(|m| usize::try_from(m) == Ok(rows)),
         }
     }
 
     fn may_hold(&self, comparison: Comparison, value: &str) -> bool {
-        if self.all_missing {
-            return false;
-        }
         match &self.bounds {
             Bounds::Unknown => true,
             Bounds::Numbers(min, max) => value

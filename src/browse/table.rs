@@ -1,25 +1,21 @@
 //! An open table.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use polars::prelude::{Column, DataType, NamedFrom, Series};
-use rayon::prelude::*;
+use polars::prelude::{DataType, Series};
 
+use super::ahead::{self, Ahead};
 use super::order;
-use super::parquet::ParquetFile;
 use super::pieces::Pieces;
 use super::store::{Shared, Store};
 use super::view::Rows;
-use super::{BrowseError, Cancel, ColumnInfo, Kind, Place, Selection, View, Window, select};
+use super::{BrowseError, Cancel, ColumnInfo, Kind, Selection, View, Window, select};
 use super::{ColumnProfile, Facet, Format, export, facet, find, gather, profile, window};
 use crate::dataset::query::resolve_column;
-use crate::dataset::{Frame, QuarantinedRow, QueryError, ROW_COLUMN, read_quarantine};
+use crate::dataset::{ColumnProfile as Figures, Frame, QueryError, ROW_COLUMN};
 use crate::schema::label_by_name;
-use crate::source::load_table;
 
 /// An open table. Cheap to clone; readable from any thread.
 #[derive(Clone)]
@@ -28,8 +24,11 @@ pub struct Table(Arc<Inner>);
 pub(super) struct Inner {
     title: String,
     notes: Vec<String>,
+    /// Rows of the source, when not all of them are here.
+    of: Option<u64>,
     pub(super) store: Shared,
     pub(super) pieces: Pieces,
+    pub(super) ahead: Ahead,
     /// The columns a viewer is shown, then internal ones.
     columns: Vec<ColumnInfo>,
     shown: usize,
@@ -45,58 +44,17 @@ pub(super) struct Inner {
 const MOST_LABELS: usize = 200;
 
 impl Table {
-    /// Opens a table.
-    pub fn open(place: &Place, cancel: &Cancel) -> Result<Self, BrowseError> {
-        cancel.check()?;
-        let title = place.title();
-        match place {
-            Place::File { path, options } if !is_plain_parquet(path)? => {
-                let read = load_table(path, None, options)?;
-                let mut notes = Vec::new();
-                if let Some(first) = read.quarantine.first() {
-                    notes.push(format!(
-                        "{} rows cannot be read and are left out, the first on line {}: {}",
-                        read.quarantine.len(),
-                        first.line,
-                        first.reason
-                    ));
-                }
-                let title = format!("{title} ({})", read.detected.summary());
-                Self::of(title, notes, Store::memory(read.frame)?, true)
-            }
-            Place::File { path, .. } => {
-                let store = Store::parquet(vec![ParquetFile::open(path)?])?;
-                Self::of(format!("{title} (Parquet)"), Vec::new(), store, false)
-            }
-            Place::RunPart { files, .. } => {
-                let files: Result<Vec<ParquetFile>, BrowseError> =
-                    files.iter().map(|f| ParquetFile::open(f)).collect();
-                Self::of(title, Vec::new(), Store::parquet(files?)?, true)
-            }
-            Place::Quarantine { path, .. } => {
-                let rows = read_quarantine(path).map_err(|source| BrowseError::Io {
-                    path: path.clone(),
-                    what: "read",
-                    source,
-                })?;
-                Self::of(title, Vec::new(), Store::memory(quarantined(&rows)?)?, true)
-            }
-            Place::Collection(_) => Err(BrowseError::BadPlace(
-                "collections cannot be opened here yet".to_owned(),
-            )),
-        }
-    }
-
     /// A table of a frame in memory.
     pub fn of_frame(title: impl Into<String>, frame: Frame) -> Result<Self, BrowseError> {
-        Self::of(title.into(), Vec::new(), Store::memory(frame)?, true)
+        Self::of(title.into(), Vec::new(), Store::memory(frame)?, true, None)
     }
 
-    fn of(
+    pub(super) fn of(
         title: String,
         notes: Vec<String>,
         store: Store,
         numbered: bool,
+        of: Option<u64>,
     ) -> Result<Self, BrowseError> {
         let all: Vec<ColumnInfo> = store
             .header()
@@ -120,6 +78,7 @@ impl Table {
         Ok(Self(Arc::new(Inner {
             title,
             notes,
+            of,
             columns: places.iter().map(|&i| all[i].clone()).collect(),
             places,
             shown,
@@ -127,6 +86,7 @@ impl Table {
             labels: OnceLock::new(),
             store: Arc::new(store),
             pieces: Pieces::default(),
+            ahead: Ahead::default(),
         })))
     }
 
@@ -162,6 +122,11 @@ impl Table {
         Some(self.0.store.rows())
     }
 
+    /// Rows of the source, about, when only the first of them are here.
+    pub fn cut_from(&self) -> Option<u64> {
+        self.0.of
+    }
+
     /// All rows as they stand.
     pub fn all(&self) -> Selection {
         let rows = self.0.store.rows();
@@ -173,6 +138,7 @@ impl Table {
         let begun = Instant::now();
         let store = &*self.0.store;
         store.check_unchanged()?;
+        self.0.ahead.stop();
         let rows = store.rows();
         let limit = view.limit.unwrap_or(u64::MAX);
         if view.filter.is_none() && view.sort.is_empty() {
@@ -234,24 +200,18 @@ impl Table {
         }
         let mut wanted = self.places(columns)?;
         wanted.extend(inner.numbers);
-        let mut found = gather::columns(
-            &inner.store,
-            &inner.pieces,
-            selection,
-            (first, count),
-            &wanted,
-            cancel,
-        )?;
+        let at = (first, count);
+        let mut found = ahead::windows(|| {
+            gather::columns(&inner.store, &inner.pieces, selection, at, &wanted, cancel)
+        })?;
+        ahead::after_window(&self.0, selection, at, &wanted);
         window.rows = match inner.numbers.and_then(|_| found.pop()) {
             Some(numbers) => row_numbers(&numbers)?,
             None => (first..first + count as u64)
                 .filter_map(|i| selection.position(i))
                 .collect(),
         };
-        window.cells = found
-            .par_iter()
-            .map(window::cells)
-            .collect::<Result<_, _>>()?;
+        window.cells = found.iter().map(window::cells).collect::<Result<_, _>>()?;
         Ok(window)
     }
 
@@ -295,6 +255,17 @@ impl Table {
             }
         }
         Ok(profile)
+    }
+
+    /// The figures of [`Table::profile`] alone.
+    pub fn figures(
+        &self,
+        selection: &Selection,
+        column: usize,
+        cancel: &Cancel,
+    ) -> Result<Figures, BrowseError> {
+        let place = self.place(column)?;
+        Ok(profile::figures(&self.0.store, selection, place, cancel)?.1)
     }
 
     /// The column that is the label, as far as its name says so.
@@ -378,41 +349,4 @@ fn row_numbers(series: &Series) -> Result<Vec<u64>, BrowseError> {
         .map_err(BrowseError::engine)?;
     let numbers = cast.u64().map_err(BrowseError::engine)?;
     Ok(numbers.iter().map(|n| n.unwrap_or(0)).collect())
-}
-
-/// Whether a file is Parquet and not packed: then it is read where it lies.
-fn is_plain_parquet(path: &Path) -> Result<bool, BrowseError> {
-    let io = |source: std::io::Error| match source.kind() {
-        std::io::ErrorKind::NotFound => BrowseError::NotFound(format!("file {}", path.display())),
-        _ => BrowseError::Io {
-            path: path.to_owned(),
-            what: "read",
-            source,
-        },
-    };
-    let mut magic = [0; 4];
-    let mut file = File::open(path).map_err(io)?;
-    match file.read_exact(&mut magic) {
-        Ok(()) => Ok(magic == *b"PAR1"),
-        // Shorter, or a folder: whoever reads the formats says what is wrong with it.
-        Err(_) => Ok(false),
-    }
-}
-
-/// Rows set aside as a table.
-fn quarantined(rows: &[QuarantinedRow]) -> Result<Frame, BrowseError> {
-    let number = |f: fn(&QuarantinedRow) -> u64| -> Column {
-        let values: Vec<u64> = rows.iter().map(f).collect();
-        Series::new("".into(), values).into()
-    };
-    let text = |name: &str, f: fn(&QuarantinedRow) -> Option<&str>| {
-        Frame::text_column(name, &rows.iter().map(f).collect::<Vec<_>>())
-    };
-    Ok(Frame::from_columns(vec![
-        number(|r| r.line).with_name("line".into()),
-        text("reason", |r| Some(&r.reason)),
-        text("text", |r| Some(&r.text)),
-        text("_id", |r| r.id.as_deref()),
-        number(|r| r.row).with_name(ROW_COLUMN.into()),
-    ])?)
 }

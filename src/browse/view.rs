@@ -90,6 +90,16 @@ impl Selection {
             }
         }
     }
+    /// Whether neighbours in it may lie anywhere in the table.
+    pub(super) fn is_scattered(&self) -> bool {
+        matches!(
+            self.rows,
+            Rows::These {
+                ascending: false,
+                ..
+            }
+        )
+    }
     /// Tells this selection from others, for caches.
     pub(super) fn id(&self) -> u64 {
         self.id

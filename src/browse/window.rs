@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use polars::prelude::{AnyValue, DataType, Series};
 
+use serde_json::Value;
+
 use super::BrowseError;
 use crate::dataset::number_text;
 
@@ -33,6 +35,23 @@ impl Cell {
             Cell::Decimal(v) => Some(Cow::Owned(number_text(*v))),
             Cell::Truth(v) => Some(Cow::Borrowed(if *v { "true" } else { "false" })),
             Cell::Text(v) | Cell::Time(v) => Some(Cow::Borrowed(v)),
+        }
+    }
+    /// The value as JSON; infinite numbers and ones beyond 64 bits are texts, for JSON has none.
+    pub fn json(&self) -> Value {
+        match self {
+            Cell::Missing => Value::Null,
+            Cell::Truth(v) => Value::from(*v),
+            Cell::Text(v) | Cell::Time(v) => Value::from(v.as_str()),
+            Cell::Whole(v) => match (i64::try_from(*v), u64::try_from(*v)) {
+                (Ok(v), _) => Value::from(v),
+                (_, Ok(v)) => Value::from(v),
+                _ => Value::from(v.to_string()),
+            },
+            Cell::Decimal(v) if v.is_infinite() => Value::from(number_text(*v)),
+            // Whole numbers print without a point.
+            Cell::Decimal(v) if *v == v.trunc() && v.abs() < 9e15 => Value::from(*v as i64),
+            Cell::Decimal(v) => Value::from(*v),
         }
     }
     /// Whether there is none.

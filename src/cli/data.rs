@@ -1,35 +1,34 @@
-//! `netsec data`: look at rows: filter, sort, choose columns, profile.
+//! `netsec data`: look at rows: filter, sort, choose columns, profile. The console's Data screen is
+//! built on the same engine ([`crate::browse`]).
 
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::mongodb::{Collection, quarantine_text};
 use super::table::{Align, TextTable, number};
 use super::{Globals, data_files, output};
-use crate::config::ArrayPolicy;
-use crate::dataset::query::resolve_column;
-use crate::dataset::{Browse, Frame, QueryError, ROW_COLUMN, TableProfile, number_text, profile};
+use crate::browse::{Cancel, Part, Place, Selection, Sort, Table, View, Window};
+use crate::dataset::{ColumnProfile, Filter, QueryError};
 use crate::error::CommandError;
-use crate::events::StageName;
-use crate::pipeline::data_ingestion::{load_test, load_train};
 use crate::runs::RunStore;
-use crate::schema;
-use crate::source::load_table;
+use crate::schema::{self, Schema};
 use crate::source::mongodb::Namespace;
+use crate::source::{ReadOptions, read_raw};
 use crate::text::{clean, count};
 
 /// Arguments of `netsec data`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A file, a run (its kept rows), or mongodb:DATABASE.COLLECTION.
+    /// A file, a run (its kept rows; RUN:train, RUN:test, RUN:quarantine and RUN:out_of_fold are
+    /// parts of one), or mongodb:DATABASE.COLLECTION.
     pub what: String,
     /// Rows to keep, `src_bytes > 1000 and service = http`.
     #[arg(long)]
     pub filter: Option<String>,
-    /// Column to sort by; a leading `-` sorts descending.
+    /// Column to sort by; a leading `-` sorts descending. Given again, it orders rows that are
+    /// equal so far.
     #[arg(long, allow_hyphen_values = true, value_name = "COLUMN")]
-    pub sort: Option<String>,
+    pub sort: Vec<String>,
     /// Columns to show, separated by commas.
     #[arg(long, value_delimiter = ',')]
     pub columns: Vec<String>,
@@ -46,63 +45,108 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
-    let browse = Browse::parse(args.filter.as_deref(), args.sort.as_deref(), &args.columns)?;
-    let opened = open(args, &browse, globals)?;
-    for warning in &opened.warnings {
-        output::note!("note: {}", clean(warning));
+    let filter = match args.filter.as_deref() {
+        Some(text) if !text.trim().is_empty() => Some(Filter::parse(text)?),
+        _ => None,
+    };
+    // Rows as they stand need no more than the page.
+    let page = filter.is_none() && args.sort.is_empty() && !args.profile;
+    let cancel = Cancel::new();
+    let table = open(args, page, globals, &cancel)?;
+    for note in table.notes() {
+        output::note!("note: {}", clean(note));
     }
-    let frame = &opened.frame;
-    if let Some(sort) = &browse.sort
-        && !frame.has(&format!("-{}", sort.column))
-    {
-        resolve_column(frame, &sort.column).map_err(|e| no_column("--sort", &e))?;
-    }
-    let columns = browse
-        .columns(frame)
-        .map_err(|e| no_column("--columns", &e))?;
-    let rows = browse.rows(frame)?;
+    let view = View {
+        filter,
+        sort: args
+            .sort
+            .iter()
+            .map(|text| sort(&table, text))
+            .collect::<Result<_, _>>()?,
+        limit: None,
+    };
+    let columns = columns(&table, &args.columns)?;
+    let rows = table.select(&view, &cancel)?;
+    let shown = Shown {
+        source: table.title(),
+        total: table.cut_from().unwrap_or(rows.of()),
+        // Where only the page was read, nothing was filtered, and all rows match.
+        matched: table.cut_from().unwrap_or(rows.len()),
+    };
     if args.profile {
-        let kept = frame.take(&rows)?.select(&columns)?;
-        let profile = profile(&kept)?;
-        if args.json {
-            return output::write_json(&json!({
-                "source": opened.source,
-                "rows": opened.total(),
-                "matched": rows.len(),
-                "profile": profile.columns,
-            }));
-        }
-        return output::write_text(&profile_text(&opened.source, opened.total(), &profile));
+        return profile(args, &table, &rows, &columns, &shown, &cancel);
     }
-    let shown = &rows[..rows.len().min(args.limit)];
-    // Where only the page was read, nothing was filtered, and all rows match.
-    let matched = if opened.of.is_some() {
-        opened.total()
-    } else {
-        rows.len() as u64
-    };
-    let page = frame.take(shown)?;
-    let numbers: Vec<u64> = match page.numbers(ROW_COLUMN) {
-        Ok(numbers) => numbers.iter().map(|n| *n as u64).collect(),
-        Err(_) => shown.iter().map(|r| *r as u64).collect(),
-    };
+    let window = table.window(&rows, 0, args.limit, &columns, &cancel)?;
+    let names: Vec<&str> = columns.iter().map(|&c| name(&table, c)).collect();
     if args.json {
         return output::write_json(&json!({
-            "source": opened.source,
-            "rows": opened.total(),
-            "matched": matched,
-            "columns": columns,
-            "row_numbers": numbers,
-            "data": objects(&page, &columns)?,
+            "source": shown.source,
+            "rows": shown.total,
+            "matched": shown.matched,
+            "columns": names,
+            "row_numbers": window.rows,
+            "data": objects(&window, &names),
         }));
     }
-    output::write_text(&rows_text(
-        &opened.source,
-        (matched, opened.total()),
-        &page,
-        &columns,
-        &numbers,
-    )?)
+    output::write_text(&rows_text(&shown, &table, &window))
+}
+
+/// What is said of the table as a whole.
+struct Shown<'a> {
+    source: &'a str,
+    total: u64,
+    matched: u64,
+}
+
+fn name(table: &Table, column: usize) -> &str {
+    table.info(column).map_or("", |c| c.name.as_str())
+}
+
+/// The order that one `--sort` asks for.
+fn sort(table: &Table, text: &str) -> Result<Sort, CommandError> {
+    let (column, descending) = match text.strip_prefix('-') {
+        // A column may really be called `-x`; the exact name wins over "descending by x".
+        Some(_) if table.columns().iter().any(|c| c.name == text) => (text, false),
+        Some(column) => (column, true),
+        None => (text, false),
+    };
+    let column = table.column(column).map_err(|e| no_column("--sort", &e))?;
+    Ok(Sort { column, descending })
+}
+
+/// The columns to show; internal ones only when they are asked for.
+fn columns(table: &Table, names: &[String]) -> Result<Vec<usize>, CommandError> {
+    if names.is_empty() {
+        return Ok((0..table.columns().len()).collect());
+    }
+    names
+        .iter()
+        .map(|name| table.column(name).map_err(|e| no_column("--columns", &e)))
+        .collect()
+}
+
+fn profile(
+    args: &Args,
+    table: &Table,
+    rows: &Selection,
+    columns: &[usize],
+    shown: &Shown<'_>,
+    cancel: &Cancel,
+) -> Result<(), CommandError> {
+    let profile: Vec<ColumnProfile> = columns
+        .iter()
+        .filter(|&&c| !name(table, c).starts_with("__"))
+        .map(|&c| table.figures(rows, c, cancel))
+        .collect::<Result<_, _>>()?;
+    if args.json {
+        return output::write_json(&json!({
+            "source": shown.source,
+            "rows": shown.total,
+            "matched": rows.len(),
+            "profile": profile,
+        }));
+    }
+    output::write_text(&profile_text(shown, rows.len(), &profile))
 }
 
 /// A column that an option names and the table does not have.
@@ -114,169 +158,112 @@ fn no_column(option: &str, e: &QueryError) -> CommandError {
     }
 }
 
-struct Opened {
-    frame: Frame,
-    source: String,
-    warnings: Vec<String>,
-    /// Rows there are, when not all of them were read.
-    of: Option<u64>,
-}
-
-impl Opened {
-    /// Rows there are.
-    fn total(&self) -> u64 {
-        self.of.unwrap_or(self.frame.rows() as u64)
-    }
-}
-
-/// Opens a file, the snapshot of a run or a collection. A file comes before a run: a run can be
-/// named in full.
-fn open(args: &Args, browse: &Browse, globals: &Globals) -> Result<Opened, CommandError> {
+/// Opens a file, a run or a collection. A file comes before a run: a run can be named in full.
+/// `page`: rows as they stand are enough, so many as are shown.
+fn open(
+    args: &Args,
+    page: bool,
+    globals: &Globals,
+    cancel: &Cancel,
+) -> Result<Table, CommandError> {
     let what = args.what.as_str();
     if let Some(name) = what.strip_prefix("mongodb:") {
-        // Rows as they stand need no more than the page.
-        let page = browse.filter.is_none() && browse.sort.is_none() && !args.profile;
-        return open_collection(name, page.then_some(args.limit));
+        let place = Place::Collection {
+            namespace: Namespace::parse(name)?,
+            most: page.then_some(args.limit as u64),
+        };
+        return Ok(Table::open(&place, cancel)?);
     }
     let path = Path::new(what);
     if path.exists() {
-        return open_file(path, globals);
+        return open_file(path, globals, cancel);
     }
+    let (name, part) = Part::split(what);
     let workspace = globals.workspace();
-    let run = RunStore::new(&workspace).resolve(what).map_err(|e| {
+    let run = RunStore::new(&workspace).resolve(name).map_err(|e| {
         CommandError::not_found(format!("`{what}` is neither a file nor a run"))
             .because(e)
             .hint("Check the path, or take a run from `netsec runs`.")
     })?;
-    let folder = workspace
-        .run_dir(&run)
-        .join(StageName::DataIngestion.as_str());
-    if !folder.is_dir() {
-        return Err(CommandError::not_found(format!(
+    let place = Place::of_run(&workspace.run_dir(&run), run.as_str(), part);
+    let place = place.ok_or_else(|| match part {
+        Part::OutOfFold => CommandError::not_found(format!(
+            "run {run} has no out-of-fold predictions, its training has not finished"
+        )),
+        _ => CommandError::not_found(format!(
             "run {run} has no data yet, its ingestion has not finished"
-        )));
-    }
-    let mut frame = load_train(&folder)?.0;
-    frame.append(&load_test(&folder)?.0)?;
-    Ok(Opened {
-        frame,
-        source: format!("run {run}, train and test"),
-        warnings: Vec::new(),
-        of: None,
-    })
+        )),
+    })?;
+    Ok(Table::open(&place, cancel)?)
 }
 
-fn open_file(path: &Path, globals: &Globals) -> Result<Opened, CommandError> {
+fn open_file(path: &Path, globals: &Globals, cancel: &Cancel) -> Result<Table, CommandError> {
     // A look at a file needs no valid configuration.
     let config = data_files::config(globals).ok().flatten();
     let options = data_files::options_for(path, globals, config.as_ref());
-    let mut read = load_table(path, None, &options)?;
+    let place = |schema: Option<Schema>| Place::File {
+        path: path.to_owned(),
+        options,
+        schema: schema.map(Box::new),
+    };
     // Without a header line the configuration's schema knows the names.
-    if read.detected.header == Some(false)
-        && let Some(config) = &config
+    if let Some(config) = &config
+        && has_no_header(path, &options)
         && let Ok(schema) = schema::resolve(&config.schema, &globals.workspace(), || {
             data_files::sample(path, &options)
         })
-        && let Ok(named) = load_table(path, Some(&schema), &options)
+        && let Ok(named) = Table::open(&place(Some(schema)), cancel)
     {
-        read = named;
+        return Ok(named);
     }
-    let mut warnings = Vec::new();
-    if let Some(first) = read.quarantine.first() {
-        warnings.push(format!(
-            "{} rows cannot be read and are left out, the first on line {}: {}",
-            read.quarantine.len(),
-            first.line,
-            first.reason
-        ));
-    }
-    Ok(Opened {
-        source: format!("{} ({})", path.display(), read.detected.summary()),
-        frame: read.frame,
-        warnings,
-        of: None,
-    })
+    Ok(Table::open(&place(None), cancel)?)
 }
 
-fn open_collection(name: &str, page: Option<usize>) -> Result<Opened, CommandError> {
-    let collection = Collection::find(Namespace::parse(name)?)?;
-    // A limit of 0 would mean all documents to the server.
-    let limit = page.map(|rows| rows.max(1) as u64);
-    // Somebody who looks wants to see arrays too.
-    let read = collection.load(None, ArrayPolicy::Text, limit)?;
-    Ok(Opened {
-        source: collection.summary(),
-        warnings: quarantine_text(&read.quarantine).into_iter().collect(),
-        of: limit
-            .filter(|_| read.rows < collection.documents)
-            .map(|_| collection.documents),
-        frame: read.frame,
-    })
+/// Whether a file is one that could have a header and has none.
+fn has_no_header(path: &Path, options: &ReadOptions) -> bool {
+    read_raw(path, options, Some(1)).is_ok_and(|(_, detected)| detected.header == Some(false))
 }
 
-/// The rows as JSON objects; infinite numbers are texts, for JSON has none.
-fn objects(page: &Frame, columns: &[String]) -> Result<Vec<Map<String, Value>>, CommandError> {
-    let mut objects = vec![Map::new(); page.rows()];
-    for column in columns {
-        let values: Vec<Value> = if page.is_numeric(column)? {
-            page.numbers(column)?
-                .into_iter()
-                .map(number_value)
+/// The rows as JSON objects.
+fn objects(window: &Window, names: &[&str]) -> Vec<Map<String, Value>> {
+    (0..window.rows.len())
+        .map(|row| {
+            names
+                .iter()
+                .enumerate()
+                .map(|(i, name)| ((*name).to_owned(), window.cell(row, i).json()))
                 .collect()
-        } else {
-            page.texts(column)?.into_iter().map(Value::from).collect()
-        };
-        for (object, value) in objects.iter_mut().zip(values) {
-            object.insert(column.clone(), value);
-        }
-    }
-    Ok(objects)
+        })
+        .collect()
 }
 
-fn number_value(value: f64) -> Value {
-    if value.is_nan() {
-        Value::Null
-    } else if value.is_infinite() {
-        Value::from(number_text(value))
-    } else if value == value.trunc() && value.abs() < 9e15 {
-        // Whole numbers print without a point.
-        Value::from(value as i64)
-    } else {
-        Value::from(value)
-    }
-}
-
-fn rows_text(
-    source: &str,
-    (matched, all): (u64, u64),
-    page: &Frame,
-    columns: &[String],
-    numbers: &[u64],
-) -> Result<String, CommandError> {
+fn rows_text(shown: &Shown<'_>, table: &Table, window: &Window) -> String {
     let mut headers = vec![("row", Align::Right)];
-    let mut cells: Vec<Vec<String>> = numbers.iter().map(|n| vec![n.to_string()]).collect();
-    for column in columns {
-        let numeric = page.is_numeric(column)?;
-        headers.push((column, if numeric { Align::Right } else { Align::Left }));
-        for (row, text) in cells.iter_mut().zip(page.texts(column)?) {
-            row.push(text.unwrap_or_default());
+    for &column in &window.columns {
+        let number = table.info(column).is_some_and(|c| c.kind.is_number());
+        let align = if number { Align::Right } else { Align::Left };
+        headers.push((name(table, column), align));
+    }
+    let mut text = TextTable::new(headers).widest_cell(24);
+    for (row, number) in window.rows.iter().enumerate() {
+        let mut cells = vec![number.to_string()];
+        for column in 0..window.columns.len() {
+            let cell = window.cell(row, column).text();
+            cells.push(cell.unwrap_or_default().into_owned());
         }
+        text.row(cells);
     }
-    let mut table = TextTable::new(headers).widest_cell(24);
-    for row in cells {
-        table.row(row);
-    }
-    Ok(format!(
+    format!(
         "{}\n{}{} of {} rows match, {} shown\n",
-        clean(source),
-        table.render(),
-        count(matched),
-        count(all),
-        count(page.rows() as u64)
-    ))
+        clean(shown.source),
+        text.render(),
+        count(shown.matched),
+        count(shown.total),
+        count(window.rows.len() as u64)
+    )
 }
 
-fn profile_text(source: &str, all: u64, profile: &TableProfile) -> String {
+fn profile_text(shown: &Shown<'_>, rows: u64, profile: &[ColumnProfile]) -> String {
     let mut table = TextTable::new([
         ("column", Align::Left),
         ("kind", Align::Left),
@@ -293,7 +280,7 @@ fn profile_text(source: &str, all: u64, profile: &TableProfile) -> String {
     ])
     .widest_cell(32);
     let figure = |v: Option<f64>| v.map(number).unwrap_or_default();
-    for c in &profile.columns {
+    for c in profile {
         let distinct = if c.distinct_exact {
             count(c.distinct)
         } else {
@@ -320,10 +307,10 @@ fn profile_text(source: &str, all: u64, profile: &TableProfile) -> String {
     }
     format!(
         "{}\n{}{} of {} rows, {} columns\n",
-        clean(source),
+        clean(shown.source),
         table.render(),
-        count(profile.rows),
-        count(all),
-        profile.columns.len()
+        count(rows),
+        count(shown.total),
+        profile.len()
     )
 }

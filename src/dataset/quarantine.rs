@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::count;
+
 /// A row set aside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuarantinedRow {
@@ -49,6 +51,23 @@ pub fn read_quarantine(path: &Path) -> io::Result<Vec<QuarantinedRow>> {
         .collect()
 }
 
+/// What is said of documents that cannot be read, of which `quarantine` holds the first.
+pub fn unreadable_documents(quarantine: &[QuarantinedRow], unreadable: u64) -> Option<String> {
+    let first = quarantine.first()?;
+    let id = match &first.id {
+        Some(id) => format!("with the _id {id}"),
+        None => format!("at position {}", count(first.row + 1)),
+    };
+    let (documents, are) = match unreadable {
+        1 => ("1 document".to_owned(), "is"),
+        n => (format!("{} documents", count(n)), "are"),
+    };
+    Some(format!(
+        "{documents} cannot be read and {are} left out, the first {id}: {}",
+        first.reason
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,5 +96,27 @@ mod tests {
         assert_eq!(read_quarantine(&path).unwrap(), rows);
         write_quarantine(&path, &[]).unwrap();
         assert!(read_quarantine(&path).unwrap().is_empty());
+    }
+
+    #[test]
+    fn documents_that_cannot_be_read_are_said_with_their_id() {
+        assert_eq!(unreadable_documents(&[], 0), None);
+        let row = |id: Option<&str>| QuarantinedRow {
+            row: 4,
+            line: 5,
+            id: id.map(str::to_owned),
+            reason: "`x` holds an array".to_owned(),
+            text: String::new(),
+        };
+        assert_eq!(
+            unreadable_documents(&[row(Some("65ab")), row(None)], 2).unwrap(),
+            "2 documents cannot be read and are left out, the first with the _id 65ab: `x` holds \
+             an array"
+        );
+        assert!(
+            unreadable_documents(&[row(None)], 1)
+                .unwrap()
+                .contains("1 document cannot be read and is")
+        );
     }
 }

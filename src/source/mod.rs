@@ -20,6 +20,7 @@ mod raw;
 mod read;
 mod report;
 mod rows;
+mod spool;
 #[cfg(test)]
 mod tests;
 mod typed;
@@ -32,3 +33,4 @@ pub(crate) use header::{is_header_of, match_columns, names_by_position};
 pub(crate) use number::parse as parse_number;
 pub use read::{Ingested, ReadOptions, load_table, read_every_row, read_file, read_raw};
 pub use report::{CoercionKind, CoercionReport, ColumnCoercion};
+pub use spool::{Spooled, TakePart, spool_file};

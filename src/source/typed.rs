@@ -147,6 +147,17 @@ impl<'s> Typed<'s> {
         self
     }
 
+    /// For rows whose first here is row `first` of the source.
+    pub fn from_row(mut self, first: u64) -> Self {
+        self.source_row = first;
+        self
+    }
+
+    /// What became of the names.
+    pub fn header_report(&self) -> HeaderReport {
+        self.report.clone()
+    }
+
     /// The table; the report on the header goes into `detected`.
     pub fn finish(self, mut detected: Detected) -> Result<Ingested, SourceError> {
         detected.columns = self.report.clone();

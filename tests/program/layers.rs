@@ -74,7 +74,7 @@ const FORBIDDEN: &[(&[&str], &[&str])] = &[
         &["pipeline", "runs"],
     ),
     // It looks at rows; what happens to them is nothing to it.
-    (&["browse"], &["approval", "config", "events", "storage"]),
+    (&["browse"], &["approval", "events", "storage"]),
     (
         &[
             "approval", "dataset", "drift", "learners", "metrics", "pipeline", "schema", "source",

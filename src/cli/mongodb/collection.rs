@@ -1,7 +1,7 @@
-//! Looking at a collection: for `netsec data` and `netsec init`.
+//! Looking at a collection: for `netsec init`.
 
 use crate::config::ArrayPolicy;
-use crate::dataset::{QuarantinedRow, RawTable};
+use crate::dataset::RawTable;
 use crate::error::CommandError;
 use crate::learners::FitControl;
 use crate::runtime::block_on;
@@ -82,50 +82,5 @@ impl Collection {
             limit,
             ..Query::whole(self.namespace.clone())
         }
-    }
-}
-
-/// What is said of documents that cannot be read.
-pub(in crate::cli) fn quarantine_text(quarantine: &[QuarantinedRow]) -> Option<String> {
-    let first = quarantine.first()?;
-    let id = match &first.id {
-        Some(id) => format!("with the _id {id}"),
-        None => format!("at position {}", count(first.row + 1)),
-    };
-    Some(format!(
-        "{} cannot be read and {} left out, the first {id}: {}",
-        match quarantine.len() {
-            1 => "1 document".to_owned(),
-            n => format!("{} documents", count(n as u64)),
-        },
-        if quarantine.len() == 1 { "is" } else { "are" },
-        first.reason
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn documents_that_cannot_be_read_are_said_with_their_id() {
-        assert_eq!(quarantine_text(&[]), None);
-        let row = |id: Option<&str>| QuarantinedRow {
-            row: 4,
-            line: 5,
-            id: id.map(str::to_owned),
-            reason: "`x` holds an array".to_owned(),
-            text: String::new(),
-        };
-        assert_eq!(
-            quarantine_text(&[row(Some("65ab")), row(None)]).unwrap(),
-            "2 documents cannot be read and are left out, the first with the _id 65ab: `x` holds \
-             an array"
-        );
-        assert!(
-            quarantine_text(&[row(None)])
-                .unwrap()
-                .contains("1 document cannot be read and is")
-        );
     }
 }

@@ -1,8 +1,9 @@
 //! What `netsec init --mongodb` finds out about a collection and writes into the configuration.
 
-use super::collection::{Collection, quarantine_text};
+use super::collection::Collection;
 use crate::cli::init::{Args, InferredFrom, infer};
 use crate::config::{Config, SourceKind, SplitKind};
+use crate::dataset::unreadable_documents;
 use crate::error::CommandError;
 use crate::schema::{self, Schema};
 use crate::source::mongodb::Namespace;
@@ -85,7 +86,7 @@ fn look_at(
     if collection.documents > read.rows {
         text.push_str(&format!(", the first {} looked at", count(read.rows)));
     }
-    match quarantine_text(&read.quarantine) {
+    match unreadable_documents(&read.quarantine, read.quarantine.len() as u64) {
         Some(said) => text.push_str(&format!("; {said}.")),
         None => text.push_str(", every one looked at can be read."),
     }

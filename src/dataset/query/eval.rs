@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use polars::prelude::DataType;
+
 use super::{Comparison, Condition, QueryError, Word};
 use crate::dataset::{Frame, FrameError};
 use crate::schema::nearest;
@@ -106,7 +108,18 @@ impl On<'_> {
     }
 
     fn number(&self, column: &str, value: &Word) -> Result<f64, QueryError> {
-        value.text.trim().parse().map_err(|_| {
+        let text = value.text.trim();
+        let truth = matches!(
+            self.frame.column(column).map(|c| c.dtype()),
+            Ok(DataType::Boolean)
+        );
+        match text {
+            _ if !truth => {}
+            _ if text.eq_ignore_ascii_case("true") => return Ok(1.0),
+            _ if text.eq_ignore_ascii_case("false") => return Ok(0.0),
+            _ => {}
+        }
+        text.parse().map_err(|_| {
             self.wrong(
                 value,
                 format!(

@@ -43,6 +43,24 @@ fn comparisons() {
 }
 
 #[test]
+fn truth_values_are_compared_by_their_names_or_as_numbers() {
+    use polars::prelude::{NamedFrom, Series};
+    let truth: Vec<Option<bool>> = vec![Some(true), Some(false), None];
+    let frame = Frame::from_columns(vec![Series::new("up".into(), truth).into()]).unwrap();
+    for (filter, expected) in [
+        ("up = true", vec![0]),
+        ("up = 1", vec![0]),
+        ("up != TRUE", vec![1]),
+        ("up in (false)", vec![1]),
+        ("up is missing", vec![2]),
+    ] {
+        let rows = Filter::parse(filter).unwrap().rows(&frame).unwrap();
+        assert_eq!(rows, expected, "{filter}");
+    }
+    assert!(Filter::parse("up = yes").unwrap().mask(&frame).is_err());
+}
+
+#[test]
 fn joins_and_precedence() {
     assert_eq!(
         rows("service = http or service ~ ftp and src_bytes > 9999"),

@@ -32,7 +32,10 @@ pub use describe::{Deployment, ServerFacts};
 pub use error::{MongoError, Problem};
 pub use query::Query;
 pub use reach::{Attempt, Reach};
-pub use read::{CollectionRead, Watching, load_collection, read_collection, read_raw_collection};
+pub use read::{
+    CollectionRead, Watching, load_collection, read_collection, read_raw_collection,
+    spool_collection,
+};
 pub use snapshot::Snapshot;
 
 /// The key of every document's id.

@@ -28,6 +28,7 @@ use crate::source::raw::Raw;
 use crate::source::read::Ingested;
 use crate::source::report::{CoercionReport, ColumnCoercion};
 use crate::source::rows::RowConsumer;
+use crate::source::spool::{Parts, Spooled, TakePart};
 use crate::source::typed::{Part, Typed};
 
 /// Rows from which a part is closed.
@@ -107,6 +108,47 @@ pub fn load_collection(
     };
     let read = read_typed(server, query, &snapshot, schema, false, None, watching)?;
     Ok(read.ingested)
+}
+
+/// Reads a collection in parts of `part_rows` documents; fields whose values are all numbers are
+/// `f64`, all others text. The documents are those the collection holds now.
+pub fn spool_collection(
+    server: &MongoServer,
+    query: &Query,
+    part_rows: usize,
+    take: TakePart<'_>,
+    watching: &Watching<'_>,
+) -> Result<Spooled, SourceError> {
+    let snapshot = Snapshot::take(server, query, watching.control)?;
+    let mut kinds = Kinds::default();
+    let first = |rows: u64, of: Option<u64>| (watching.progress)(rows / 2, of);
+    let second = |rows: u64, of: Option<u64>| match of {
+        Some(of) => (watching.progress)(of.saturating_add(rows) / 2, Some(of)),
+        None => (watching.progress)(rows, None),
+    };
+    let pass = Watching {
+        progress: &first,
+        ..*watching
+    };
+    scan(server, query, &snapshot, &mut kinds, &pass)?;
+    let schema = kinds.into_schema(&query.shown());
+    let mut parts = Parts::new(query.shown().into(), &schema, part_rows, take, true);
+    let pass = Watching {
+        progress: &second,
+        ..*watching
+    };
+    let mut fields = Fields::new(Some(&schema), query.arrays, query.with_id, Vec::new());
+    read_documents(
+        server,
+        query,
+        &snapshot,
+        &mut fields,
+        &mut Position::start(&snapshot),
+        &mut Plain(&mut parts),
+        &pass,
+    )?;
+    parts.columns(fields.names(), true)?;
+    parts.finish(None)
 }
 
 /// Reads the documents of a snapshot as text, nothing interpreted.
