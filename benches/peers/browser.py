@@ -2,9 +2,9 @@
 
     browser.py duckdb|visidata FILE   prints one JSON object of milliseconds
 
-DuckDB is asked with SQL, with two threads. VisiData has no page on disk: it loads a file whole, so
-only loading is comparable, and it is given the file's first 200,000 rows as CSV (which it loads
-fastest); the time is set beside our opening of the whole file.
+DuckDB is asked with SQL, with two threads. VisiData loads a file whole and its batch mode always
+writes what it loaded, so nothing of it is comparable one to one: it is timed over the file's first
+200,000 rows as CSV.
 """
 
 import json
@@ -96,11 +96,10 @@ def visidata_figures(path):
         batch = next(parquet.iter_batches(batch_size=200_000))
         pyarrow.csv.write_csv(batch, some)
         out = os.path.join(folder, "out.csv")
-        # Loads the file, and writes one row of a table of its columns: nothing else ends it.
         command = [sys.executable, "-m", "visidata", "--batch", some, "-o", out]
         begun = time.perf_counter()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        return {"first_rows": (time.perf_counter() - begun) * 1e3}
+        return {"load_and_write": (time.perf_counter() - begun) * 1e3}
 
 
 if __name__ == "__main__":

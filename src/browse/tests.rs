@@ -179,7 +179,7 @@ fn a_filter() -> impl Strategy<Value = Option<String>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
     fn windows_are_what_the_whole_frame_gives(
         frame in a_frame(),
