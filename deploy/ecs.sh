@@ -3,7 +3,7 @@
 # Fails when ECS went back to the former one by itself.
 #
 # From the environment: IMAGE (by digest), CLUSTER, SERVICE, BUCKET, VERSION, AWS_REGION,
-# TASK_ROLE_ARN, EXECUTION_ROLE_ARN, TOKENS_SECRET_ARN (the secret that holds NETSEC_TOKENS).
+# TASK_ROLE_ARN, EXECUTION_ROLE_ARN, TOKENS_SECRET_ARN (the secret that holds NETSEC_SERVE_TOKENS).
 set -euo pipefail
 fail() { echo "::error::$*" >&2; exit 1; }
 here="$(cd "$(dirname "$0")" && pwd)"

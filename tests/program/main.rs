@@ -23,6 +23,7 @@ mod mlflow_client;
 mod mlflow_sync;
 mod mongodb;
 mod plain_mode;
+mod packaging;
 mod portable;
 mod pty;
 mod record_screens;

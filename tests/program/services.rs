@@ -33,6 +33,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -304,6 +305,22 @@ pub fn dagshub() -> Dagshub {
 /// Makes a bucket of its own on the shared S3 server and returns its name.
 pub fn bucket(what: &str) -> String {
     shared().bucket(what)
+}
+
+/// The folder that the Debian packages of `tests/services/requirements/LIST.debian` are unpacked
+/// into; `None`, said past the capture, where they cannot be had: a machine may have no apt-get, or
+/// reach no mirror.
+pub fn debian(list: &str) -> Option<PathBuf> {
+    let answer = shared()
+        .send(&format!("debian {list}"))
+        .recv_timeout(PATIENCE)
+        .expect("tests/services/up answers");
+    if answer["ok"] == true {
+        return Some(word(&answer["facts"], "folder").into());
+    }
+    let why = answer["error"].as_str().unwrap_or("no reason given");
+    let _ = writeln!(std::io::stderr(), "left out: {why}");
+    None
 }
 
 /// A Python with the drivers and clients, and nobody's credentials.
