@@ -52,7 +52,8 @@ process) driver="$here/runtimes/process.sh" ;;
 *) driver="$runtime" ;;
 esac
 
-port_of() { case "$1" in blue) echo "${ports%,*}" ;; green) echo "${ports#*,}" ;; esac; }
+# What runs in a slot keeps the port it was started with, whatever --ports says later.
+port_of() { cat "$state/$1.port" 2>/dev/null || case "$1" in blue) echo "${ports%,*}" ;; green) echo "${ports#*,}" ;; esac; }
 other_of() { case "$1" in blue) echo green ;; *) echo blue ;; esac; }
 active() { cat "$state/active" 2>/dev/null || true; }
 release_of() { cat "$state/$1.release" 2>/dev/null || true; }
@@ -104,10 +105,13 @@ deploy() {
     local old new port
     old="$(active)"
     new="$(other_of "${old:-green}")"
+    rm -f "$state/$new.port"
     port="$(port_of "$new")"
+    [ "$port" != "$(port_of "${old:-$(other_of "$new")}")" ] || fail "port $port is taken by $old"
     say "starting $release in $new (port $port); ${old:-nothing} takes the traffic"
     run stop "netsec-$new"
     rm -f "$state/$new.release"
+    write "$state/$new.port" "$port"
     if ! run start "netsec-$new" "$port" "$release" || ! wait_healthy "$new"; then
         give_up "$new" "${old:-nothing}" "$release did not become healthy"
     fi
@@ -123,7 +127,7 @@ give_up() {
     say "the last lines of the new release:"
     run logs "netsec-$1" | tail -20 >&2 || true
     run stop "netsec-$1" || true
-    rm -f "$state/$1.release"
+    rm -f "$state/$1.release" "$state/$1.port"
     fail "$3; $2 still takes the traffic"
 }
 

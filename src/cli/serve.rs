@@ -20,10 +20,22 @@ pub struct Args {
 
 /// Runs the command; it ends by SIGTERM or Ctrl-C.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
+    serve(args.listen.as_deref(), globals, false)
+}
+
+/// Serves; `guarded` says that a platform in front lets nobody reach the port unasked.
+pub(super) fn serve(
+    listen: Option<&str>,
+    globals: &Globals,
+    guarded: bool,
+) -> Result<(), CommandError> {
     let config = config_of(globals)?;
     let workspace = globals.workspace();
     let start = Start {
-        settings: Settings::of(&config.serve, &workspace, args.listen.as_deref())?,
+        settings: Settings {
+            guarded,
+            ..Settings::of(&config.serve, &workspace, listen)?
+        },
         tokens: Tokens::from_env()?,
         project: Project {
             config_file: globals.config_file().to_owned(),

@@ -330,7 +330,7 @@ impl Metrics {
                 version: model.version.clone(),
                 sha256_12: model.sha256.chars().take(12).collect(),
                 learner: model.learner.clone(),
-                stage: "champion".to_owned(),
+                stage: "serving".to_owned(),
             })
             .set(1);
         self.loaded_at

@@ -119,9 +119,23 @@ async fn enter(
     finish(&app, route.path, begun, &request_id, response)
 }
 
+/// What a platform in front asks for by its contract; it knows who asks.
+const GUARDED: [&str; 2] = ["/ping", "/invocations"];
+
 /// Host, scope, token: whether a request may come in, and as whom.
 fn admit<'a>(app: &'a App, route: &Route, request: &Request) -> Result<Option<&'a str>, Refusal> {
     let open = app.tokens.is_empty();
+    if open && app.settings.guarded {
+        return if GUARDED.contains(&route.path) {
+            Ok(None)
+        } else {
+            Err(Refusal::new(
+                StatusCode::FORBIDDEN,
+                "needs_token",
+                "here only /ping and /invocations are answered without a token",
+            ))
+        };
+    }
     if open && !is_this_machine(request) {
         return Err(Refusal::new(
             StatusCode::MISDIRECTED_REQUEST,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::layout::Layout;
 use super::train::PLAN_FILE;
+use crate::cli::{self, Globals};
 use crate::error::CommandError;
 use crate::pipeline::model_pusher::PushPlan;
 use crate::storage::{MANIFEST_FILE, Manifest};
@@ -19,11 +20,13 @@ pub(super) fn run(layout: &Layout) -> Result<(), CommandError> {
         .tempdir()
         .map_err(|e| CommandError::backend("there is no folder for scratch files").because(e))?;
     let config_file = lay_out(&layout.model(), scratch.path())?;
-    let _ = (
-        config_file,
-        port(std::env::var("SAGEMAKER_BIND_TO_PORT").ok().as_deref())?,
-    );
-    Ok(())
+    let port = port(std::env::var("SAGEMAKER_BIND_TO_PORT").ok().as_deref())?;
+    // Whoever asks was let through by SageMaker, and nobody else reaches the container.
+    cli::serve::serve(
+        Some(&format!("0.0.0.0:{port}")),
+        &Globals::named(config_file),
+        true,
+    )
 }
 
 /// The port to listen on.

@@ -131,6 +131,14 @@ fn an_approved_job_trains_a_model_that_serves() {
     let reply = client::post(serving.address, "/invocations", "text/csv", csv);
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert!(!reply.text().is_empty());
+    // The platform asks these two and nothing else; a host of its own is no matter.
+    let mut other = client::Client::connect(serving.address).unwrap();
+    assert_eq!(other.get("/runs").unwrap().status, 403);
+    let named = [("Host", "model.aws.local"), ("Content-Type", "text/csv")];
+    let reply = other
+        .send("POST", "/invocations", &named, csv.as_bytes())
+        .unwrap();
+    assert_ne!(reply.status, 421, "{}", reply.text());
     // SIGTERM ends it as SageMaker asks.
     let mut serving = serving;
     kill_process(

@@ -1,6 +1,6 @@
 //! The scoring service: the real process, real connections.
 
-mod client;
+pub mod client;
 mod clients;
 mod ending;
 mod hostile;
