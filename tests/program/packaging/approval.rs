@@ -53,7 +53,6 @@ fn only_the_approved_plan_in_production_is_deployed() {
     assert!(!project.path().join("three.tar.gz").exists());
 
     // Once another model is in production the plan is no longer the one to deploy.
-    std::fs::write(project.path().join("flows.csv"), crate::harness::flows(700)).unwrap();
     assert_eq!(serving::push(&project), "v2");
     let output = project.run(&["journal", "verify", "--plan", &plan]);
     assert_eq!(output.status.code(), Some(5), "{}", text(&output));

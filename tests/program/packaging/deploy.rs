@@ -129,7 +129,7 @@ fn ask(address: SocketAddr) -> std::io::Result<u16> {
     let body = "duration,bytes,service,flags\n0.5,100.0,http,1\n";
     write!(
         stream,
-        "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )?;
     let mut reply = String::new();
