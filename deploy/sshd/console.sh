@@ -13,8 +13,10 @@ fi
 # Only letters a session's name may have.
 who="$(printf '%s' "${USER:-operator}" | tr -c 'A-Za-z0-9_-' '_')"
 if command -v tmux >/dev/null 2>&1; then
-    # A socket of its own, no status line, no keys that open a shell.
-    exec tmux -L netsec -f /dev/null new-session -A -s "$who" "$netsec" \; \
+    # A server a person: panes take their environment from the server, and a server that somebody
+    # else started would put that person's name into the journal. No status line, no keys that open
+    # a shell.
+    exec tmux -L "netsec-$who" -f /dev/null new-session -A -s console env "USER=${USER:-}" "$netsec" \; \
         set-option -g status off \; set-option -g prefix None \; unbind-key -a \; unbind-key -a -T root
 fi
 exec "$netsec"
