@@ -81,8 +81,8 @@ pub(super) fn export(
         .tempfile_in(folder)
         // The cause names the temporary file, which means nothing to a reader.
         .map_err(|e| failed(io::Error::from(e.kind())))?;
-    let header = store.header();
-    let names: Vec<String> = columns.iter().map(|&c| header.names()[c].clone()).collect();
+    let all = store.header().names();
+    let names: Vec<String> = columns.iter().map(|&c| all[c].clone()).collect();
     let mut writer = Writer::new(&mut file, format, store, columns, &names, path)?;
     let of = selection.len();
     let mut written = 0;

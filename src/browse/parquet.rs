@@ -9,7 +9,7 @@ use std::io::{self, Cursor};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use polars::prelude::{DataFrame, Schema, SchemaExt, Series};
+use polars::prelude::{ArrowField, DataFrame, Schema, SchemaExt, Series};
 use polars_parquet::parquet::page::CompressedPage;
 use polars_parquet::parquet::statistics::Statistics;
 use polars_parquet::read::{
@@ -27,7 +27,8 @@ pub(super) struct ParquetFile {
     file: File,
     stamp: Stamp,
     meta: FileMetadata,
-    names: Vec<String>,
+    /// The columns; finding them out from the footer takes too long to do it for every piece.
+    fields: Vec<ArrowField>,
 }
 
 /// What changes when a file is written to.
@@ -83,7 +84,7 @@ impl ParquetFile {
             path: path.to_owned(),
             file,
             stamp,
-            names: schema.iter_names().map(|n| n.to_string()).collect(),
+            fields: schema.iter_values().cloned().collect(),
             meta,
         })
     }
@@ -135,7 +136,7 @@ impl ParquetFile {
     /// Bytes that a column of a row group takes unpacked.
     pub fn weight(&self, group: usize, column: usize) -> usize {
         self.meta.row_groups[group]
-            .columns_under_root_iter(&self.names[column])
+            .columns_under_root_iter(&self.fields[column].name)
             .map_or(0, |chunks| {
                 chunks
                     .map(|c| usize::try_from(c.uncompressed_size()).unwrap_or(0))
@@ -171,10 +172,10 @@ impl ParquetFile {
             path: self.path.clone(),
             reason: reason.to_owned(),
         };
-        let name = &self.names[column];
+        let field = self.fields[column].clone();
         let held = &self.meta.row_groups[group];
         let chunks = held
-            .columns_under_root_iter(name)
+            .columns_under_root_iter(&field.name)
             .ok_or_else(|| damaged("a row group lacks a column"))?;
         let mut packed = Vec::with_capacity(chunks.len());
         for chunk in chunks {
@@ -203,11 +204,6 @@ impl ParquetFile {
             Wanted::Marked(marked) => marked.iter().filter(|m| **m).count(),
         };
         let series = guarded(&self.path, || {
-            let schema = infer_schema(&self.meta)?;
-            let field = schema
-                .get(name)
-                .cloned()
-                .ok_or_else(|| polars::error::polars_err!(ColumnNotFound: "{}", name))?;
             let mut pages = Vec::with_capacity(packed.len());
             let mut types = Vec::with_capacity(packed.len());
             for (chunk, bytes) in packed {
