@@ -35,12 +35,12 @@ impl Spill {
         self.bytes += part.polars().estimated_size();
         self.parts.push(part);
         if self.bytes > IN_MEMORY {
-            self.to_file()?;
+            self.write_out()?;
         }
         Ok(())
     }
 
-    fn to_file(&mut self) -> Result<(), SourceError> {
+    fn write_out(&mut self) -> Result<(), SourceError> {
         let failed = |source| SourceError::Write {
             path: std::env::temp_dir(),
             source,

@@ -34,7 +34,7 @@ pub(super) struct Group {
 }
 
 enum Part {
-    Parquet(ParquetFile),
+    Parquet(Box<ParquetFile>),
     Memory(Frame),
 }
 
@@ -64,7 +64,10 @@ impl Store {
                 }
             }
         }
-        let parts = files.into_iter().map(Part::Parquet).collect();
+        let parts = files
+            .into_iter()
+            .map(|file| Part::Parquet(Box::new(file)))
+            .collect();
         Ok(Self::of(parts, header.unwrap_or_default()))
     }
 
