@@ -9,6 +9,13 @@ use crate::pipeline::data_transformation::{CompiledPreprocessor, FittedColumn};
 use crate::schema::{ColumnKind, ColumnSpec, Schema, nearest};
 use crate::source::{is_header_of, match_columns, names_by_position};
 
+/// Longest name that is compared with the name of a column, bytes.
+const LONGEST_NAME: usize = 100;
+/// Names that are compared with each.
+const COMPARED: usize = 200;
+/// Missing columns for which a suggestion is looked for.
+const SUGGESTED: usize = 12;
+
 /// A column the model reads.
 #[derive(Clone, Debug)]
 pub struct InputColumn {
@@ -154,19 +161,27 @@ impl Layout {
         }
     }
 
-    /// The columns that are not there, each with a name that may have been meant.
+    /// The columns that are not there, the first of them with a name that may have been meant.
+    /// Comparing names costs the product of their lengths: what is longer than any name of a
+    /// column is not compared, and nobody reads more than a few suggestions.
     pub fn missing(&self, there: impl Fn(usize) -> bool, unused: &[String]) -> Vec<Missing> {
+        let near: Vec<&str> = unused
+            .iter()
+            .map(String::as_str)
+            .filter(|name| name.len() <= LONGEST_NAME)
+            .take(COMPARED)
+            .collect();
         self.columns
             .iter()
             .enumerate()
             .filter(|(at, _)| !there(*at))
-            .map(|(_, column)| Missing {
+            .enumerate()
+            .map(|(nth, (_, column))| Missing {
                 column: column.spec.name.clone(),
-                suggestion: nearest(
-                    &column.spec.name,
-                    unused.iter().take(500).map(String::as_str),
-                )
-                .map(str::to_owned),
+                suggestion: (nth < SUGGESTED)
+                    .then(|| nearest(&column.spec.name, near.iter().copied()))
+                    .flatten()
+                    .map(str::to_owned),
             })
             .collect()
     }

@@ -144,7 +144,7 @@ fn operation(route: &Route, model: Option<&ServedModel>) -> Value {
                 };
                 let schema = match p.pattern {
                     Some(pattern) => {
-                        json!({"type": "string", "pattern": pattern, "examples": example.map(|e| [e]).as_slice()})
+                        json!({"type": "string", "pattern": pattern, "examples": example.as_slice()})
                     }
                     None => json!({"type": "integer", "minimum": 1, "maximum": 1000}),
                 };

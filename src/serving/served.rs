@@ -74,7 +74,14 @@ impl ServedModel {
             rows.push_cell(column, super::rows::Cell::Null);
         }
         rows.end_row();
-        self.score(&rows).map(|_| ())
+        // XGBoost takes as many threads as the pool its first prediction runs in. One: requests run
+        // beside each other and large ones are cut into parts, and with more every thread that ever
+        // scored would keep a team of its own.
+        let one = rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .build()
+            .map_err(|e| CommandError::internal("a thread cannot be made").because(e))?;
+        one.install(|| self.score(&rows)).map(|_| ())
     }
 
     /// Its columns.

@@ -77,7 +77,11 @@ pub fn serve(start: Start) -> Result<(), CommandError> {
         })
         .map_err(|e: std::io::Error| failed("signals cannot be caught", e))?;
     let mut watcher = Watcher::new(Arc::clone(&app), start.source, Arc::clone(&announce));
-    watcher.look();
+    // What lies on this disk is read before anybody is answered; a store may take long to answer
+    // itself, and until then the service says that it lives and is not ready.
+    if watcher.is_quick() {
+        watcher.look();
+    }
     if !bound.ip().is_loopback() && acceptor.is_none() {
         announce(
             "tokens travel unencrypted: set [serve] tls_cert and tls_key, or put a proxy that speaks TLS in front",

@@ -43,6 +43,11 @@ impl Watcher {
         }
     }
 
+    /// Whether a look only reads files of this machine.
+    pub fn is_quick(&self) -> bool {
+        !matches!(self.source, ChampionSource::Published(..))
+    }
+
     /// Looks once, and takes up what is new.
     pub fn look(&mut self) {
         match self.step() {
@@ -130,6 +135,9 @@ impl Watcher {
         std::thread::Builder::new()
             .name("netsec-champion".to_owned())
             .spawn(move || {
+                if !self.is_quick() {
+                    self.look();
+                }
                 loop {
                     let until = Instant::now() + self.pause();
                     while Instant::now() < until {

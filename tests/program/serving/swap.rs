@@ -14,6 +14,7 @@ fn the_model_is_swapped_under_load_without_a_failed_request() {
     let project = with_champion();
     // Another model: more data gives another tree.
     std::fs::write(project.path().join("flows.csv"), flows(900)).unwrap();
+    super::any_model_passes(&project);
     push(&project);
     let service = Service::start_with(&project, &[("NETSEC_SERVE__POLL_SECONDS", "1")]);
     let stop = Arc::new(AtomicBool::new(false));
@@ -101,9 +102,4 @@ fn a_damaged_model_changes_nothing_and_is_told() {
             .text()
             .contains("netsec_model_load_failures_total 0")
     );
-    // Putting it right is noticed.
-    let output = project.run(&["rollback", "v1", "--reason", "damaged"]);
-    if output.status.success() {
-        service.wait_for_said("v1 is in use instead of v1");
-    }
 }

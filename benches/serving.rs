@@ -1,0 +1,349 @@
+//! The scoring service under load: latency of single rows, requests a second, rows a second of large
+//! batches, memory; beside a FastAPI twin of the Python original with scikit-learn and XGBoost.
+//!
+//! `cargo bench --bench serving [-- --seconds N] [-- --without-peer]` trains a champion for each
+//! learner on the phishing data (`../shared` or `NETSEC_SHARED`), serves it with the real program,
+//! and drives it and the twin with the same clients over loopback, one after the other.
+
+use std::error::Error;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use netsec::serving::ServedModel;
+use netsec::storage::load_champion;
+use netsec::workspace::Workspace;
+use rayon::prelude::*;
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+const LEARNERS: [&str; 3] = ["logistic_regression", "decision_tree", "xgboost"];
+/// Rows of a large batch.
+const BATCH: usize = 200_000;
+/// Clients at once.
+const CLIENTS: usize = 8;
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let seconds = arguments
+        .iter()
+        .position(|a| a == "--seconds")
+        .and_then(|at| arguments.get(at + 1))
+        .map_or(Ok(5), |n| n.parse())?;
+    let seconds = Duration::from_secs(seconds);
+    let shared = std::env::var_os("NETSEC_SHARED").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
+        PathBuf::from,
+    );
+    let data = shared.join("data/phishing_uci/phisingData.csv");
+    if !data.exists() {
+        out("skipped: needs ../shared (bench serving)");
+        return Ok(());
+    }
+    let table = std::fs::read_to_string(&data)?;
+    let (row, batch) = bodies(&table)?;
+    out(&format!(
+        "{:<22} {:<20} {:>8} {:>8} {:>10} {:>12} {:>8}",
+        "service", "learner", "p50 ms", "p99 ms", "requests/s", "batch rows/s", "MB"
+    ));
+    for learner in LEARNERS {
+        let dir = tempfile::tempdir()?;
+        champion(dir.path(), &data, learner)?;
+        out(&format!(
+            "{:<22} {learner:<20} {:>8} {:>8} {:>10} {:>12.0} {:>8}",
+            "in process",
+            "",
+            "",
+            "",
+            in_process(dir.path())?,
+            ""
+        ));
+        let service = Service::netsec(dir.path())?;
+        report("netsec serve", learner, &service, &row, &batch, seconds)?;
+    }
+    if !arguments.iter().any(|a| a == "--without-peer") {
+        for learner in LEARNERS {
+            let service = Service::peer(&data, learner)?;
+            report("FastAPI", learner, &service, &row, &batch, seconds)?;
+        }
+    }
+    Ok(())
+}
+
+fn out(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// One row as JSON, and a large CSV.
+fn bodies(table: &str) -> Result<(String, String)> {
+    let mut lines = table.lines();
+    let header = lines.next().ok_or("the data are empty")?;
+    let rows: Vec<&str> = lines.collect();
+    let cells = header.split(',').zip(rows[0].split(','));
+    let members: Vec<String> = cells
+        .map(|(name, value)| format!("\"{}\":{}", name.trim(), value.trim()))
+        .collect();
+    let mut batch = String::from(header);
+    for row in rows.iter().cycle().take(BATCH) {
+        batch.push('\n');
+        batch.push_str(row);
+    }
+    Ok((format!("[{{{}}}]", members.join(",")), batch))
+}
+
+/// A project whose champion is one learner.
+fn champion(dir: &Path, data: &Path, learner: &str) -> Result<()> {
+    std::fs::write(
+        dir.join("config.toml"),
+        format!(
+            "[source]\npath = {:?}\n[schema]\npreset = \"phishing\"\n[training]\nlearners = [\"{learner}\"]\nfolds = 2\n",
+            data.canonicalize()?
+        ),
+    )?;
+    let run = |args: &[&str]| -> Result<Vec<u8>> {
+        let output = netsec(dir).args(args).output()?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+        }
+        Ok(output.stdout)
+    };
+    let show: serde_json::Value = serde_json::from_slice(&run(&["retrain", "--json"])?)?;
+    let plan = show["plan_id"].as_str().ok_or("the gate did not accept")?;
+    run(&["approve", plan, "--reason", "bench"])?;
+    Ok(())
+}
+
+fn netsec(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_netsec"));
+    command
+        .current_dir(dir)
+        .env_remove("NETSEC_CONFIG")
+        .stdin(Stdio::null());
+    command
+}
+
+/// Rows a second of preprocessor and model alone, on all cores.
+fn in_process(dir: &Path) -> Result<f64> {
+    let champion = load_champion(&Workspace::new(dir))?.ok_or("there is no champion")?;
+    let model = ServedModel::new("netsec", champion)?;
+    let mut rows = model.rows(0);
+    for row in 0..4_096_usize {
+        for column in 0..model.layout().columns().len() {
+            rows.push_bytes(column, [&b"-1"[..], b"0", b"1"][(row * 7 + column) % 3]);
+        }
+        rows.end_row();
+    }
+    let parts = 2_000_000 / rows.len();
+    let begun = Instant::now();
+    let done: usize = (0..parts)
+        .into_par_iter()
+        .map(|_| model.score(&rows).map_or(0, |scores| scores.len()))
+        .sum();
+    Ok(done as f64 / begun.elapsed().as_secs_f64())
+}
+
+/// A service at work; killed when it goes.
+struct Service {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Service {
+    fn netsec(dir: &Path) -> Result<Self> {
+        let mut child = netsec(dir)
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .env("NETSEC_SERVE__MAX_BODY_MIB", "64")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let stderr = child.stderr.take().ok_or("no stderr")?;
+        for line in BufReader::new(stderr).lines() {
+            if let Some((_, address)) = line?.split_once("listening on http://") {
+                let address = address.parse()?;
+                return Ok(Self { child, address });
+            }
+        }
+        Err("netsec serve ended".into())
+    }
+
+    fn peer(data: &Path, learner: &str) -> Result<Self> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/serving.py");
+        let mut child = Command::new("python3")
+            .arg(script)
+            .arg(data)
+            .arg(learner)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let stdout = child.stdout.take().ok_or("no stdout")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let address: SocketAddr = line.trim().parse().map_err(|_| {
+            "the twin did not start; it needs fastapi, uvicorn, python-multipart, pandas, scikit-learn and xgboost in python3"
+        })?;
+        let begun = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            if begun.elapsed() > Duration::from_secs(60) {
+                return Err("the twin does not listen".into());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(Self { child, address })
+    }
+
+    /// Resident memory, MB.
+    fn memory(&self) -> f64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.lines()
+            .find_map(|l| l.strip_prefix("VmRSS:"))
+            .and_then(|l| l.split_whitespace().next()?.parse::<f64>().ok())
+            .map_or(0.0, |kb| kb / 1024.0)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn report(
+    name: &str,
+    learner: &str,
+    service: &Service,
+    row: &str,
+    batch: &str,
+    seconds: Duration,
+) -> Result<()> {
+    let (mut alone, _) = drive(service.address, 1, row, seconds)?;
+    alone.sort_unstable();
+    let at = |share: f64| {
+        let index = ((alone.len() as f64 - 1.0) * share) as usize;
+        alone.get(index).map_or(0.0, |d| d.as_secs_f64() * 1e3)
+    };
+    let (_, throughput) = drive(service.address, CLIENTS, row, seconds)?;
+    let mut client = Client::connect(service.address)?;
+    let mut best = 0.0_f64;
+    for _ in 0..3 {
+        let begun = Instant::now();
+        client.post("text/csv", batch.as_bytes())?;
+        best = best.max(BATCH as f64 / begun.elapsed().as_secs_f64());
+    }
+    out(&format!(
+        "{name:<22} {learner:<20} {:>8.3} {:>8.3} {throughput:>10.0} {best:>12.0} {:>8.0}",
+        at(0.5),
+        at(0.99),
+        service.memory()
+    ));
+    Ok(())
+}
+
+/// Single rows by so many clients: how long each took, and requests a second.
+fn drive(
+    address: SocketAddr,
+    clients: usize,
+    row: &str,
+    seconds: Duration,
+) -> Result<(Vec<Duration>, f64)> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let begun = Instant::now();
+    let threads: Vec<_> = (0..clients)
+        .map(|_| {
+            let (stop, row) = (Arc::clone(&stop), row.to_owned());
+            std::thread::spawn(move || -> Result<Vec<Duration>> {
+                let mut client = Client::connect(address)?;
+                for _ in 0..20 {
+                    client.post("application/json", row.as_bytes())?;
+                }
+                let mut times = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    let begun = Instant::now();
+                    client.post("application/json", row.as_bytes())?;
+                    times.push(begun.elapsed());
+                }
+                Ok(times)
+            })
+        })
+        .collect();
+    std::thread::sleep(seconds);
+    stop.store(true, Ordering::Relaxed);
+    let mut all = Vec::new();
+    for thread in threads {
+        all.extend(thread.join().map_err(|_| "a client panicked")??);
+    }
+    let rate = all.len() as f64 / begun.elapsed().as_secs_f64();
+    Ok((all, rate))
+}
+
+/// A connection that is kept.
+struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+impl Client {
+    fn connect(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream: BufReader::new(stream),
+        })
+    }
+
+    fn post(&mut self, media: &str, body: &[u8]) -> Result<()> {
+        let head = format!(
+            "POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {media}\r\nAccept: {media}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let mut whole = head.into_bytes();
+        whole.extend_from_slice(body);
+        self.stream.get_mut().write_all(&whole)?;
+        let status = self.line()?;
+        let (mut length, mut chunked) = (0, false);
+        loop {
+            let line = self.line()?.to_ascii_lowercase();
+            if line.is_empty() {
+                break;
+            }
+            if let Some(value) = line.strip_prefix("content-length:") {
+                length = value.trim().parse()?;
+            }
+            chunked |= line.starts_with("transfer-encoding:") && line.contains("chunked");
+        }
+        if chunked {
+            loop {
+                let size = usize::from_str_radix(&self.line()?, 16)?;
+                self.skip(size + 2)?;
+                if size == 0 {
+                    break;
+                }
+            }
+        } else {
+            self.skip(length)?;
+        }
+        if status.contains(" 200 ") {
+            Ok(())
+        } else {
+            Err(status.into())
+        }
+    }
+
+    fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        if self.stream.read_line(&mut line)? == 0 {
+            return Err("the connection broke off".into());
+        }
+        Ok(line.trim_end().to_owned())
+    }
+
+    fn skip(&mut self, bytes: usize) -> Result<()> {
+        let mut part = (&mut self.stream).take(bytes as u64);
+        std::io::copy(&mut part, &mut std::io::sink())?;
+        Ok(())
+    }
+}
