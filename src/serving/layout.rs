@@ -207,7 +207,6 @@ fn fold(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::serving::testing::{flow_layout, phishing_like};
 
     fn names(list: &[&str]) -> Vec<String> {

@@ -297,11 +297,7 @@ fn put(
         .shape
         .iter()
         .try_fold(1_u64, |product, n| product.checked_mul(*n));
-    let is_column = match tensor.shape.as_slice() {
-        [_] => true,
-        [_, 1] => true,
-        _ => false,
-    };
+    let is_column = matches!(tensor.shape.as_slice(), [_] | [_, 1]);
     if !is_column || in_shape != Some(values as u64) {
         return Err(wrong(format!(
             "the input `{name}` has the shape {:?} and {values} values; a column of n rows has the shape [n] or [n, 1]",

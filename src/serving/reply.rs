@@ -422,7 +422,7 @@ mod tests {
             csv,
             "duration,bytes,service,predicted_label,predicted_score,prediction_id,error\n\
              0.9,900,http,attack,1.0,r-0,\n\
-             abc,1,\"<b>\",,,r-1,\"rows[1].duration: \"\"abc\"\" is not a number\"\n\
+             abc,1,<b>,,,r-1,\"rows[1].duration: \"\"abc\"\" is not a number\"\n\
              0.1,10,dns,benign,0.0,r-2,\n"
         );
     }

@@ -130,15 +130,12 @@ async fn connection<S>(
         .max_buf_size(HEAD.max(64 << 10))
         .serve_connection(io, service);
     tokio::pin!(connection);
-    loop {
-        tokio::select! {
-            // What goes wrong on a connection concerns its client alone.
-            _ = connection.as_mut() => return,
-            changed = ended.wait_for(|ended| *ended) => {
-                drop(changed);
-                connection.as_mut().graceful_shutdown();
-                break;
-            }
+    tokio::select! {
+        // What goes wrong on a connection concerns its client alone.
+        _ = connection.as_mut() => return,
+        changed = ended.wait_for(|ended| *ended) => {
+            drop(changed);
+            connection.as_mut().graceful_shutdown();
         }
     }
     let _ = connection.await;
