@@ -9,7 +9,7 @@ use axum::extract::{ConnectInfo, Request};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::timeout;
@@ -106,6 +106,12 @@ async fn turn_away(mut stream: TcpStream, tls: bool) {
     if !tls {
         let _ = timeout(Duration::from_secs(1), stream.write_all(FULL)).await;
         let _ = timeout(Duration::from_secs(1), stream.shutdown()).await;
+        // What is still unread when a socket is closed resets it, and the reply is lost.
+        let mut rest = [0; 4096];
+        let _ = timeout(Duration::from_secs(1), async {
+            while matches!(stream.read(&mut rest).await, Ok(n) if n > 0) {}
+        })
+        .await;
     }
 }
 
