@@ -83,7 +83,7 @@ pub fn compare_with_bins(
             current: current.names().join(", "),
         });
     }
-    let compared: Vec<Result<(ColumnDrift, Option<f64>, ColumnBins), DriftError>> = shared
+    let compared: Vec<Result<Compared, DriftError>> = shared
         .par_iter()
         .map(|name| compare_column(name, reference, current, schema, config))
         .collect();
@@ -126,6 +126,9 @@ pub fn compare_with_bins(
     Ok((report, all_bins))
 }
 
+/// A column compared: its figures, the p value for the q value, its bins.
+type Compared = (ColumnDrift, Option<f64>, ColumnBins);
+
 /// What is left out of a side.
 #[derive(Clone, Copy, Default)]
 struct LeftOut {
@@ -153,7 +156,7 @@ fn compare_column(
     current: &Frame,
     schema: &Schema,
     config: &DriftConfig,
-) -> Result<(ColumnDrift, Option<f64>, ColumnBins), DriftError> {
+) -> Result<Compared, DriftError> {
     let declared = schema.column(name).map(|c| c.kind.is_numeric());
     let sides = if declared == Some(false) {
         None

@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(acknowledgements(dir.path()).unwrap().list.len(), 0);
         let written = note(dir.path(), &small, " backup jobs\nmoved ").unwrap();
         let read = acknowledgements(dir.path()).unwrap();
-        assert_eq!(read.list, [written.clone()]);
+        assert_eq!(read.list, std::slice::from_ref(&written));
         assert_eq!(written.note, "backup jobs\nmoved");
         assert_eq!(read.of(&small), Some(&written));
         let large = finding("PSI 0.90", Standing::Drift);

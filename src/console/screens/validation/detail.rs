@@ -445,7 +445,7 @@ impl Page<'_> {
             lines.push(Line::new());
             lines.push(line(format!("{:>12}  value", "row"), Tone::Dim));
             for example in &check.examples {
-                let value = example.value.as_deref().map_or("".to_owned(), |v| clean(v));
+                let value = example.value.as_deref().map_or("".to_owned(), clean);
                 lines.push(line(
                     format!("{:>12}  {value}", count(example.row)),
                     Tone::Plain,
