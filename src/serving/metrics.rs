@@ -490,7 +490,7 @@ mod tests {
             "netsec_score_count 2",
             "netsec_requests_in_flight 1",
             "netsec_request_duration_seconds_count{route=\"/predict\",code=\"200\"} 1",
-            "netsec_model_info{name=\"netsec\",version=\"v1\",sha256_12=\"abababababab\",learner=\"decision_tree\",stage=\"champion\"} 1",
+            "netsec_model_info{name=\"netsec\",version=\"v1\",sha256_12=\"abababababab\",learner=\"decision_tree\",stage=\"serving\"} 1",
             "# EOF",
         ] {
             assert!(text.lines().any(|l| l == line), "{line}\n{text}");
