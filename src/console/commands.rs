@@ -184,6 +184,34 @@ pub enum Command {
     FindingRows,
     AcknowledgeFinding,
     CopyFinding,
+    OpenDisagreements,
+    DataDetails,
+    DataOpen,
+    DataPart,
+    DataLeft,
+    DataRight,
+    DataFirstColumn,
+    DataLastColumn,
+    DataFreeze,
+    DataNarrower,
+    DataWider,
+    DataHide,
+    DataColumnLeft,
+    DataColumnRight,
+    DataColumns,
+    DataSort,
+    DataSortAlso,
+    DataFilter,
+    DataSame,
+    DataFacet,
+    DataProfile,
+    DataFind,
+    DataFindNext,
+    DataFindPrevious,
+    DataUndo,
+    DataCopyCell,
+    DataCopyRows,
+    DataExport,
     DialogNext,
     DialogPrevious,
     DialogDown,
@@ -192,6 +220,17 @@ pub enum Command {
     DialogPageUp,
     DialogActivate,
     DialogClose,
+}
+
+impl Command {
+    /// Whether it is one of the Data screen.
+    pub fn of_data(self) -> bool {
+        of(self).scope == DATA
+    }
+    /// Whether it needs a table that is open.
+    pub fn needs_rows(self) -> bool {
+        self.of_data() && !matches!(self, Command::DataOpen | Command::DataPart)
+    }
 }
 
 /// One row of the table.
@@ -222,6 +261,7 @@ pub struct CommandSpec {
 const RUNS: Scope = Scope::On(&[Screen::Home, Screen::Training, Screen::Runs]);
 const RUN_LIST: Scope = Scope::On(&[Screen::Runs]);
 const COMPARISON: Scope = Scope::On(&[Screen::Comparison]);
+const DATA: Scope = Scope::On(&[Screen::Data]);
 const LOGS: Scope = Scope::On(&[Screen::Logs]);
 const RECORDING: Scope = Scope::On(&[Screen::Home, Screen::Training, Screen::Runs, Screen::Logs]);
 const HOME: Scope = Scope::On(&[Screen::Home]);
@@ -316,6 +356,55 @@ pub static COMMANDS: &[CommandSpec] = &[
          "Cycles through curves, confusion, change, differences and the rows on which the two disagree.").footer(3),
     spec("compare.previous-pane", Command::PreviousPane, COMPARISON, &["shift-tab", "left", "h"], "former view", "Former view",
          "Cycles the views the other way."),
+
+    spec("compare.rows", Command::OpenDisagreements, COMPARISON, &["enter"], "rows", "The rows on which the two disagree",
+         "Opens the rows on which the two name different classes on Data.").footer(4),
+
+    spec("data.details", Command::DataDetails, DATA, &["enter"], "row", "The whole row",
+         "Shows all columns of the row under the cursor; in a facet, adds the value to the filter.").footer(9),
+    spec("data.filter", Command::DataFilter, DATA, &["/"], "filter..", "Filter the rows",
+         "Shows the rows that satisfy a condition; says with its place what is wrong with it.").footer(1).shell("netsec data {data}"),
+    spec("data.sort", Command::DataSort, DATA, &["s"], "sort", "Sort by this column",
+         "Cycles through ascending, descending and none by the column under the cursor.").footer(2).shell("netsec data {data}"),
+    spec("data.sort-also", Command::DataSortAlso, DATA, &["S"], "sort also", "Sort by this column as well",
+         "Adds the column under the cursor to the order, or cycles it there.").shell("netsec data {data}"),
+    spec("data.facet", Command::DataFacet, DATA, &["F"], "facet", "Count the values of this column",
+         "Lists the values with counts and shares; Enter adds one to the filter.").footer(3).shell("netsec data {data} --profile"),
+    spec("data.column", Command::DataProfile, DATA, &["i"], "column", "Profile of this column",
+         "Shows or hides the pane with type, missing values, quantiles, shares and drift of the column.").footer(4).shell("netsec data {data} --profile"),
+    spec("data.freeze", Command::DataFreeze, DATA, &["f"], "freeze", "Freeze up to this column",
+         "Keeps the columns up to the one under the cursor at the left; again lets them go.").footer(5),
+    spec("data.columns", Command::DataColumns, DATA, &["c"], "columns..", "Choose the columns",
+         "Shows, hides and moves columns in a list.").footer(6).shell("netsec data {data}"),
+    spec("data.export", Command::DataExport, DATA, &["e"], "export..", "Export what is shown",
+         "Writes the rows and columns of the view as CSV, Parquet or NDJSON.").footer(7).risk(Risk::Writes).shell("netsec data {data} --json"),
+    spec("data.part", Command::DataPart, DATA, &["t"], "train/test", "Another part of the run",
+         "Cycles through the test, quarantine and train rows of the run.").footer(7).shell("netsec data {data}"),
+    spec("data.open", Command::DataOpen, DATA, &["o"], "open..", "Open a table",
+         "Opens a file, a run or a MongoDB collection.").footer(6).shell("netsec data {data}"),
+    spec("data.find", Command::DataFind, DATA, &["ctrl-f"], "find..", "Find a text",
+         "Finds a text in the columns shown, from the cursor on."),
+    spec("data.find-next", Command::DataFindNext, DATA, &["n"], "next", "Find the next one",
+         "Goes to the next row with the text; asks for one when there is none yet.").footer(8),
+    spec("data.find-previous", Command::DataFindPrevious, DATA, &["N"], "former", "Find the one before",
+         "Goes to the row before with the text."),
+    spec("data.same", Command::DataSame, DATA, &["="], "same", "Only rows with this value",
+         "Adds the value under the cursor to the filter.").footer(8).shell("netsec data {data}"),
+    spec("data.undo", Command::DataUndo, DATA, &["u"], "undo", "Back to the view before",
+         "Takes back the last change of filter, order or columns.").footer(5),
+    spec("data.copy-cell", Command::DataCopyCell, DATA, &["y"], "copy", "Copy the cell",
+         "Sends the cell under the cursor to the clipboard of your terminal.").footer(8),
+    spec("data.copy-rows", Command::DataCopyRows, DATA, &["Y"], "copy rows", "Copy the rows seen",
+         "Sends the rows and columns on the screen to the clipboard of your terminal as CSV."),
+    spec("data.left", Command::DataLeft, DATA, &["left", "h"], "left", "Column to the left", "Moves the cursor one column to the left."),
+    spec("data.right", Command::DataRight, DATA, &["right", "l"], "right", "Column to the right", "Moves the cursor one column to the right."),
+    spec("data.first-column", Command::DataFirstColumn, DATA, &["^", "0"], "first column", "First column", "Moves the cursor to the first column."),
+    spec("data.last-column", Command::DataLastColumn, DATA, &["$"], "last column", "Last column", "Moves the cursor to the last column."),
+    spec("data.narrower", Command::DataNarrower, DATA, &["<"], "narrower", "Narrower column", "Takes two characters from the column under the cursor."),
+    spec("data.wider", Command::DataWider, DATA, &[">"], "wider", "Wider column", "Gives the column under the cursor two characters more."),
+    spec("data.hide", Command::DataHide, DATA, &["H"], "hide", "Hide this column", "Hides the column under the cursor; c brings it back."),
+    spec("data.column-left", Command::DataColumnLeft, DATA, &["{"], "move left", "Move the column to the left", "Exchanges the column under the cursor with the one left of it."),
+    spec("data.column-right", Command::DataColumnRight, DATA, &["}"], "move right", "Move the column to the right", "Exchanges the column under the cursor with the one right of it."),
 
     spec("approval.decide", Command::Decide, APPROVAL, &["enter"], "decide..", "Decide on the plan under the cursor",
          "Opens the dialog with evidence, steps and undo; nothing is sent before both fields are valid.").footer(1).risk(Risk::Writes),

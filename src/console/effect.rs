@@ -1,5 +1,7 @@
 //! What `update` wants done in the outside world, as data.
 
+use std::time::Duration;
+
 use super::jobs::{Job, JobKey};
 use crate::runs::RunId;
 
@@ -22,6 +24,8 @@ pub enum Effect {
         /// The number of this following.
         generation: u64,
     },
+    /// Send `Message::Look` after this time.
+    Wake(Duration),
     /// Send this to the terminal as it is; it moves no cursor and draws nothing.
     Send(Vec<u8>),
     /// Forget what is on the screen and paint everything.

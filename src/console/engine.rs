@@ -88,6 +88,15 @@ impl Engine {
                 self.follow = Some(follow::run(&self.workspace, &run, generation, sender));
                 None
             }
+            Effect::Wake(after) => {
+                let sender = self.sender.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(after).await;
+                    // The console may be gone by now.
+                    let _ = sender.send(Message::Look);
+                });
+                None
+            }
             Effect::Send(bytes) => Some(ForScreen::Send(bytes)),
             Effect::Repaint => Some(ForScreen::Repaint),
             Effect::Suspend => Some(ForScreen::Suspend),

@@ -4,10 +4,12 @@
 //! carries a number and a result with a stale number is dropped. This module only keeps the
 //! books; `effect.rs` runs the jobs on blocking threads.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::browser::ask::{Asking, BrowseDone, BrowseJob};
 use super::comparison::Pair;
 use super::model::{Health, PlanRow, RunRow};
 use super::validation::Slicing;
@@ -27,6 +29,8 @@ pub enum Job {
     Health,
     /// Start a sender to the tracking server.
     Sync,
+    /// Work of the Data screen.
+    Browse(Asking, Box<BrowseJob>),
     /// Compare two models.
     Compare(Pair),
     /// Read what a run found out about its data.
@@ -80,6 +84,8 @@ pub enum Done {
     Health(Health),
     /// A sender was started.
     SyncStarted,
+    /// Work of the Data screen: the number of its asking, and what came of it.
+    Browsed(u64, Box<BrowseDone>),
     /// Two models compared.
     Compared(Pair, Box<CompareDocument>),
     /// What a run found out about its data.
@@ -102,7 +108,7 @@ pub enum Done {
 }
 
 /// The kinds of jobs. Writing jobs share one kind: one at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum JobKey {
     /// [`Job::Runs`].
     Runs,
@@ -118,6 +124,18 @@ pub enum JobKey {
     Findings,
     /// [`Job::Slices`].
     Slices,
+    /// Opening a table, or finding the rows of a view.
+    Select,
+    /// Reading the rows on the screen.
+    Rows,
+    /// Facets, searches and single rows.
+    Look,
+    /// The profile of a column.
+    Profile,
+    /// Writing rows into a file.
+    Export,
+    /// What could be opened.
+    Proposals,
     /// Everything that writes.
     Action,
 }
@@ -133,6 +151,7 @@ impl Job {
             Job::Compare(_) => JobKey::Compare,
             Job::Findings(_) => JobKey::Findings,
             Job::Slices(_) => JobKey::Slices,
+            Job::Browse(_, job) => job.key(),
             Job::Start { .. }
             | Job::Resume(_)
             | Job::Control(..)
@@ -154,14 +173,14 @@ struct Slot {
 #[derive(Clone, Debug, Default)]
 pub struct Jobs {
     last: u64,
-    slots: [Slot; 8],
+    slots: BTreeMap<JobKey, Slot>,
 }
 
 impl Jobs {
     /// Hands in a job. Returns it with its number when it may start now; otherwise it waits, and
     /// an older one of its kind that waited is forgotten.
     pub fn submit(&mut self, job: Job, now: DateTime<Utc>) -> Option<(u64, Job)> {
-        let slot = &mut self.slots[job.key() as usize];
+        let slot = self.slots.entry(job.key()).or_default();
         if slot.running.is_some() {
             slot.waiting = Some(job);
             return None;
@@ -172,19 +191,19 @@ impl Jobs {
     }
     /// Whether a job of the kind is running.
     pub fn busy(&self, key: JobKey) -> bool {
-        self.slots[key as usize].running.is_some()
+        self.running(key).is_some()
     }
     /// Whether a job of any kind is running.
     pub fn any_busy(&self) -> bool {
-        self.slots.iter().any(|slot| slot.running.is_some())
+        self.slots.values().any(|slot| slot.running.is_some())
     }
     /// The number of the job of a kind that is running.
     pub fn running(&self, key: JobKey) -> Option<u64> {
-        self.slots[key as usize].running.map(|(g, _)| g)
+        self.slots.get(&key)?.running.map(|(g, _)| g)
     }
     /// A job came back. Returns whether its result counts.
     pub fn finish(&mut self, key: JobKey, generation: u64) -> bool {
-        let slot = &mut self.slots[key as usize];
+        let slot = self.slots.entry(key).or_default();
         let current = slot.running.is_some_and(|(g, _)| g == generation);
         if current {
             slot.running = None;
@@ -196,7 +215,7 @@ impl Jobs {
         if self.busy(key) {
             return None;
         }
-        let job = self.slots[key as usize].waiting.take()?;
+        let job = self.slots.get_mut(&key)?.waiting.take()?;
         self.submit(job, now)
     }
 }

@@ -62,6 +62,8 @@ pub enum Message {
     },
     /// The process was asked to stop, and nobody could continue it.
     NoShell,
+    /// Time to look again at work that takes long.
+    Look,
     /// The process was continued after a stop; the screen may show anything.
     Continued,
 }

@@ -6,6 +6,7 @@
 //! person can do is a row of [`commands::COMMANDS`]. The console owns no run: it reads logs that
 //! worker processes write and may be closed at any moment.
 
+pub mod browser;
 pub mod canvas;
 pub mod capabilities;
 pub mod clipboard;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, FixedOffset, Utc};
 
+use super::browser::Browser;
 use super::capabilities::Capabilities;
 use super::commands::{Command, Risk, Screen};
 use super::comparison::CompareView;
@@ -217,6 +218,8 @@ pub struct Model {
     pub metric: usize,
     /// Cursor on Approve.
     pub approval_cursor: usize,
+    /// The Data screen.
+    pub browser: Browser,
     /// The Compare screen.
     pub compare: CompareView,
     /// The Validate screen.
@@ -271,6 +274,7 @@ impl Model {
             picked_learner: None,
             metric: 0,
             approval_cursor: 0,
+            browser: Browser::default(),
             compare: CompareView::default(),
             validation: ValidationView::default(),
             run_table: RunTable::default(),
@@ -487,6 +491,19 @@ impl Model {
             Command::Decide | Command::Approve | Command::Reject if self.plan().is_none() => {
                 no("no plan waits for a decision")
             }
+            Command::DataExport if self.jobs.busy(JobKey::Export) => {
+                no("the last export is still at work; Esc ends it")
+            }
+            Command::DataUndo if self.browser.stack.is_empty() && self.browser.facet.is_none() => {
+                no("there is no view to go back to")
+            }
+            Command::DataPart if self.open.is_none() => no("there is no run"),
+            Command::OpenDisagreements if self.compare.document.is_none() => {
+                no("nothing is compared yet")
+            }
+            command if command.needs_rows() && self.browser.opened.is_none() => {
+                no("nothing is open; o opens something")
+            }
             Command::LastError if self.last_error.is_none() => no("there was no error"),
             Command::Back if self.screen == Screen::Home => no("this is the first screen"),
             _ => Availability::Enabled,
@@ -519,6 +536,10 @@ impl Model {
             let found = self.validation.found.as_ref()?;
             found.rows_behind(finding?)?.filter
         };
+        let data = match self.browser.arguments() {
+            Some(arguments) => arguments,
+            None => run.unwrap_or("latest").to_owned(),
+        };
         Some(
             template
                 .replace("{run}", run.unwrap_or("latest"))
@@ -527,7 +548,8 @@ impl Model {
                 .replace(
                     "{filter}",
                     &quoted(&filter().unwrap_or("FILTER".to_owned())),
-                ),
+                )
+                .replace("{data}", &data),
         )
     }
 }

@@ -598,6 +598,12 @@ pub fn job_done(model: &mut Model, done: Done) {
         Done::Compared(..) => JobKey::Compare,
         Done::Findings(_) => JobKey::Findings,
         Done::Sliced(..) => JobKey::Slices,
+        Done::Browsed(number, _) => model
+            .browser
+            .active
+            .iter()
+            .find(|a| a.asking.number == number)
+            .map_or(JobKey::Rows, |a| a.key),
         _ => JobKey::Action,
     };
     // A reading job runs already or is begun here, as the loop would.
@@ -616,7 +622,7 @@ pub fn job_done(model: &mut Model, done: Done) {
                     column: String::new(),
                     stop: Default::default(),
                 }),
-                JobKey::Action => Job::Start { note: None },
+                _ => Job::Start { note: None },
             };
             model.jobs.submit(job, start()).map_or(0, |(g, _)| g)
         }

@@ -3,6 +3,7 @@
 
 mod behaviour;
 mod bytes;
+mod data;
 mod hostile;
 mod manners;
 mod plain;

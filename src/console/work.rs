@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::browser;
 use super::comparison::{Other, Pair};
 use super::jobs::{Done, Job};
 use super::model::{ChampionLine, Health, PlanProblem, PlanRow, RunRow};
@@ -77,6 +78,9 @@ impl Work {
                 observed,
                 note,
             } => self.acknowledge(run, &check, &observed, &note),
+            Job::Browse(asking, job) => {
+                browser::work::perform(&self.workspace, &self.config_file, &asking, *job)
+            }
             Job::Health => Ok(Done::Health(self.health())),
             Job::Sync => {
                 self.send_in_background(&self.config()?);

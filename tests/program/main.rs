@@ -5,6 +5,7 @@ mod backends;
 mod bad_input;
 mod concept_drift;
 mod console_budgets;
+mod console_data;
 mod console_drive;
 mod console_pty;
 mod console_remote;

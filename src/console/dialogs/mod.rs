@@ -3,6 +3,7 @@
 
 mod acknowledge;
 mod confirm;
+mod data;
 mod decision;
 mod find;
 mod help;
@@ -12,6 +13,7 @@ mod told;
 
 pub use acknowledge::Acknowledge;
 pub use confirm::{Confirm, Purpose};
+pub use data::{DataDialog, DataReply};
 pub use decision::Decision;
 pub use find::Find;
 pub use help::Help;
@@ -35,6 +37,8 @@ pub enum Dialog {
     Palette(Palette),
     /// The text a list is narrowed to.
     Find(Find),
+    /// One of the Data screen.
+    Data(DataDialog),
     /// A question with two buttons, and perhaps a field.
     Confirm(Confirm),
     /// Take note of a problem.
@@ -56,6 +60,10 @@ pub enum Reply {
     Do(Job),
     /// It closes and the list of the screen is narrowed to what contains this.
     Find(Screen, String),
+    /// It closes and the Data screen does this.
+    Data(DataReply),
+    /// It stays and the Data screen does this.
+    DataStay(DataReply),
     /// It closes and this command runs.
     Run(Command),
 }
@@ -70,6 +78,7 @@ impl Dialog {
             Dialog::Help(d) => d.command(command, model),
             Dialog::Palette(d) => d.command(command, model),
             Dialog::Find(d) => d.command(command),
+            Dialog::Data(d) => d.command(command),
             Dialog::Confirm(d) => d.command(command),
             Dialog::Acknowledge(d) => d.command(command),
             Dialog::Decision(d) => d.command(command, model),
@@ -82,6 +91,7 @@ impl Dialog {
             Dialog::Help(_) | Dialog::Notice(_) => false,
             Dialog::Palette(d) => d.typed(chord),
             Dialog::Find(d) => d.typed(chord),
+            Dialog::Data(d) => d.typed(chord),
             Dialog::Confirm(d) => d.typed(chord),
             Dialog::Acknowledge(d) => d.typed(chord),
             Dialog::Decision(d) => d.typed(chord),
@@ -93,6 +103,7 @@ impl Dialog {
             Dialog::Help(_) | Dialog::Notice(_) => false,
             Dialog::Palette(d) => d.pasted(text),
             Dialog::Find(d) => d.pasted(text),
+            Dialog::Data(d) => d.pasted(text),
             Dialog::Confirm(d) => d.pasted(text),
             Dialog::Acknowledge(d) => d.pasted(text),
             Dialog::Decision(d) => d.pasted(text),
@@ -105,6 +116,7 @@ impl Dialog {
             Dialog::Help(d) => d.size(model, w, h),
             Dialog::Palette(d) => d.size(w, h),
             Dialog::Find(d) => d.size(w),
+            Dialog::Data(d) => d.size(w, h),
             Dialog::Confirm(d) => d.size(w),
             Dialog::Acknowledge(d) => d.size(w),
             Dialog::Decision(d) => d.size(model, w, h),
@@ -120,6 +132,7 @@ impl Dialog {
             Dialog::Help(d) => d.view(model, &mut part),
             Dialog::Palette(d) => d.view(model, &mut part),
             Dialog::Find(d) => d.view(&mut part),
+            Dialog::Data(d) => d.view(model, &mut part),
             Dialog::Confirm(d) => d.view(model, &mut part),
             Dialog::Acknowledge(d) => d.view(model, &mut part),
             Dialog::Decision(d) => d.view(model, &mut part),

@@ -76,6 +76,7 @@ impl Dialog {
             Dialog::Confirm(d) => d.told(model),
             Dialog::Decision(d) => d.told(model),
             Dialog::Notice(d) => d.told(),
+            Dialog::Data(d) => d.told().unwrap_or_else(|| drawn(self, model)),
             // Plain mode prints the table itself instead of opening these two.
             Dialog::Help(_) | Dialog::Palette(_) => drawn(self, model),
         }

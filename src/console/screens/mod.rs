@@ -175,7 +175,7 @@ fn footer(model: &Model, canvas: &mut Canvas<'_>) {
     let dialog = !model.dialogs.is_empty();
     let reading = matches!(
         model.dialogs.last(),
-        Some(Dialog::Help(_) | Dialog::Notice(_))
+        Some(Dialog::Help(_) | Dialog::Notice(_) | Dialog::Data(_))
     );
     let palette = matches!(model.dialogs.last(), Some(Dialog::Palette(_)));
     let mut specs: Vec<_> = COMMANDS

@@ -206,3 +206,25 @@ fn fill(model: &mut Model, screen: Screen) {
         job_done(model, Done::Compared(pair(), Box::new(compared())));
     }
 }
+
+/// Rows of the Data screen: a step of the cursor, one that moves the window, and a page.
+#[test]
+fn a_row_scrolled_costs_at_most_2000_bytes() {
+    use super::data::{data, press_data};
+    let mut model = data((80, 24));
+    let mut meter = Meter::new((80, 24));
+    meter.paint(&model);
+    let mut costs = Vec::new();
+    for _ in 0..60 {
+        press_data(&mut model, "down");
+        costs.push(meter.paint(&model));
+    }
+    let mean = costs.iter().sum::<usize>() / costs.len();
+    println!("Data: a row {mean} bytes on average, {costs:?}");
+    assert!(costs.iter().all(|c| *c <= 2_000), "{costs:?}");
+    assert!(mean <= 400, "{costs:?}");
+    press_data(&mut model, "pagedown");
+    let page = meter.paint(&model);
+    println!("Data: a page {page} bytes");
+    assert!(page <= 2_500, "{page}");
+}

@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
+use super::data::{data, data_after};
 use crate::console::glyphs::Glyphs;
 use crate::console::jobs::Done;
 use crate::console::model::{ChampionLine, Health, Model};
@@ -292,6 +293,35 @@ fn dialogs() {
         fail_action(&mut model, error.report());
         model
     });
+}
+
+#[test]
+fn rows() {
+    snapshot("data", data);
+    snapshot(
+        "data_filtered",
+        data_after(&[
+            "f l /",
+            "type label != normal and src_bytes > 10000",
+            "enter l l s s j j",
+        ]),
+    );
+    snapshot("data_facet", data_after(&["l l F j"]));
+    snapshot("data_column", data_after(&["i l l l i i"]));
+    snapshot(
+        "data_nothing_found",
+        data_after(&["/", "type src_bytes < 0", "enter"]),
+    );
+    snapshot("data_without_run", with_keys(empty, "2"));
+    snapshot("dialog_filter", data_after(&["/"]));
+    snapshot(
+        "dialog_filter_wrong",
+        data_after(&["/", "type src_byte > 5", "enter"]),
+    );
+    snapshot("dialog_columns", data_after(&["c down tab"]));
+    snapshot("dialog_row", data_after(&["j j j j enter"]));
+    snapshot("dialog_export", data_after(&["e", "type dos.txt", "enter"]));
+    snapshot("dialog_find", data_after(&["n", "type telnet"]));
 }
 
 #[test]

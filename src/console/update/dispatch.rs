@@ -19,7 +19,7 @@ use crate::runs::RunId;
 pub fn shown_shell(model: &Model) -> Option<String> {
     model.shell(match model.screen {
         Screen::Home => Command::Open,
-        Screen::Data => Command::GoData,
+        Screen::Data => Command::DataFilter,
         Screen::Validation => Command::GoValidation,
         Screen::Training => Command::GoTraining,
         Screen::Comparison => Command::GoComparison,
@@ -72,6 +72,7 @@ impl Update<'_> {
             Command::CycleTheme => self.next_theme(),
             Command::ToggleMouse => self.toggle_mouse(),
             Command::Back if self.leave_section() => {}
+            Command::Back if self.back_data() => {}
             Command::Back | Command::GoHome => self.model.screen = Screen::Home,
             Command::GoData => self.go_data(),
             Command::GoValidation => self.go_validation(),
@@ -134,6 +135,8 @@ impl Update<'_> {
             Command::ReplayStageForward => self.scrub(|r, events| r.stage(events, true)),
             Command::Up => self.step(-1),
             Command::Down => self.step(1),
+            Command::PageUp if self.model.screen == Screen::Data => self.page_data(false),
+            Command::PageDown if self.model.screen == Screen::Data => self.page_data(true),
             Command::PageUp => self.step(-10),
             Command::PageDown => self.step(10),
             Command::Start => self.step(isize::MIN / 2),
@@ -171,6 +174,34 @@ impl Update<'_> {
                         .push(Dialog::Decision(Box::new(Decision::new(plan))));
                 }
             }
+            Command::OpenDisagreements => self.open_disagreements(),
+            Command::DataDetails
+            | Command::DataOpen
+            | Command::DataPart
+            | Command::DataLeft
+            | Command::DataRight
+            | Command::DataFirstColumn
+            | Command::DataLastColumn
+            | Command::DataFreeze
+            | Command::DataNarrower
+            | Command::DataWider
+            | Command::DataHide
+            | Command::DataColumnLeft
+            | Command::DataColumnRight
+            | Command::DataColumns
+            | Command::DataSort
+            | Command::DataSortAlso
+            | Command::DataFilter
+            | Command::DataSame
+            | Command::DataFacet
+            | Command::DataProfile
+            | Command::DataFind
+            | Command::DataFindNext
+            | Command::DataFindPrevious
+            | Command::DataUndo
+            | Command::DataCopyCell
+            | Command::DataCopyRows
+            | Command::DataExport => self.data_command(command),
             Command::DialogNext
             | Command::DialogPrevious
             | Command::DialogDown

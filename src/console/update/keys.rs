@@ -84,6 +84,11 @@ impl Update<'_> {
             Reply::Stay => self.model.dialogs.push(dialog),
             Reply::Close => {}
             Reply::Find(screen, text) => self.narrow(screen, text),
+            Reply::Data(reply) => self.data_reply(reply),
+            Reply::DataStay(reply) => {
+                self.model.dialogs.push(dialog);
+                self.data_reply(reply);
+            }
             Reply::Run(command) => self.command(command),
             Reply::Do(job) => {
                 if let Some(why) = self.model.session.view_only.clone() {

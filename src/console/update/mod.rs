@@ -2,6 +2,7 @@
 
 mod cursors;
 mod data;
+mod data_results;
 mod dispatch;
 mod keys;
 mod link;
@@ -96,6 +97,7 @@ impl Update<'_> {
             Message::Resize(w, h) => {
                 self.model.size = (w, h);
                 self.model.dirty = true;
+                self.settle_data();
             }
             Message::RunEvents {
                 generation,
@@ -123,6 +125,7 @@ impl Update<'_> {
                 Tone::Plain,
                 "Not suspended: no shell is there to continue it.",
             ),
+            Message::Look => self.look_at_work(),
             Message::Continued => {
                 self.effects.push(Effect::Repaint);
                 self.model.dirty = true;
@@ -187,7 +190,8 @@ fn at_work(job: &Job) -> String {
         | Job::Health
         | Job::Compare(_)
         | Job::Findings(_)
-        | Job::Slices(_) => "Reading.".to_owned(),
+        | Job::Slices(_)
+        | Job::Browse(..) => "Reading.".to_owned(),
         Job::Sync => "Sending to the tracking server.".to_owned(),
     }
 }

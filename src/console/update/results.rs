@@ -62,6 +62,7 @@ impl Update<'_> {
         }
         self.model.dirty = true;
         match result {
+            Err(error) if self.of_browser(key) => self.not_browsed(key, error),
             Ok(done) => self.done(done),
             Err(error) => {
                 let title = match key {
@@ -72,7 +73,7 @@ impl Update<'_> {
                     JobKey::Compare => "Not compared",
                     JobKey::Findings => "The findings cannot be read",
                     JobKey::Slices => "No slices were found",
-                    JobKey::Action => "Not done",
+                    _ => "Not done",
                 };
                 if key == JobKey::Runs {
                     self.model.runs.get_or_insert_default();
@@ -124,6 +125,7 @@ impl Update<'_> {
                 self.send_what_waits();
             }
             Done::SyncStarted => {}
+            Done::Browsed(number, done) => self.browsed(number, *done),
             Done::Compared(pair, document) => {
                 // Another pair may have been asked for in the meantime.
                 if self.model.compare.pair.as_ref() == Some(&pair) {

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use super::Update;
+use super::data::RowsWanted;
+use crate::browse::Part;
+use crate::console::browser::ask::Source;
 use crate::console::clipboard;
 use crate::console::commands::Screen;
 use crate::console::dialogs::{Acknowledge, Dialog};
@@ -11,6 +14,7 @@ use crate::console::jobs::Job;
 use crate::console::theme::Tone;
 use crate::console::validation::{Section, Slicing, StopSlicing, ValidationView};
 use crate::error::ErrorReport;
+use crate::findings::RowsBehind;
 use crate::findings::{Acknowledgement, Findings, Slices};
 use crate::runs::RunId;
 
@@ -247,13 +251,17 @@ impl Update<'_> {
         }
     }
 
-    fn open_behind(&mut self, rows: crate::findings::RowsBehind) {
-        let text = match (&rows.filter, rows.quarantined) {
-            (_, true) => "They are in the run's quarantine.".to_owned(),
-            (Some(filter), _) => format!("The rows behind it: {filter}"),
-            (None, _) => format!("The rows behind it, by number: {:?}", rows.rows),
+    /// Shows them on Data: those that were judged are the run's train and test rows.
+    fn open_behind(&mut self, rows: RowsBehind) {
+        let Some(run) = self.model.validation.found.as_ref().map(|f| f.run.clone()) else {
+            return;
         };
-        self.say(Tone::Plain, text);
+        let (part, wanted) = match (rows.filter, rows.quarantined) {
+            (_, true) => (Part::Quarantine, RowsWanted::All),
+            (Some(filter), false) => (Part::All, RowsWanted::Filter(filter)),
+            (None, false) => (Part::All, RowsWanted::Numbers(rows.rows)),
+        };
+        self.open_rows(Source::Part(run, part), wanted, &rows.title);
     }
 }
 
