@@ -6,9 +6,8 @@ use super::{Globals, output};
 use crate::config::{self, Config};
 use crate::error::CommandError;
 use crate::logging;
-use crate::serving::prediction_log::PredictionLog;
 use crate::serving::tokens::Tokens;
-use crate::serving::{self, ChampionSource, Project, Settings, Start};
+use crate::serving::{self, ChampionSource, Project, Settings, Start, traffic_keeper};
 
 /// Arguments of `netsec serve`.
 #[derive(Debug, clap::Args)]
@@ -31,6 +30,8 @@ pub(super) fn serve(
 ) -> Result<(), CommandError> {
     let config = config_of(globals)?;
     let workspace = globals.workspace();
+    logging::init(&workspace);
+    let keeper = traffic_keeper::start(&config.serve, &workspace)?;
     let start = Start {
         settings: Settings {
             guarded,
@@ -43,11 +44,18 @@ pub(super) fn serve(
         },
         source: ChampionSource::of(config.serve.source, &config.storage, &workspace),
         model_name: config.storage.model.clone(),
-        log: PredictionLog::default(),
+        log: keeper.outlet.clone(),
+        feedback: keeper.feedback,
+        kept: Some(keeper.kept),
         announce: Arc::new(|text| output::note!("{text}")),
     };
-    logging::init(&workspace);
-    serving::serve(start)
+    let served = serving::serve(start);
+    // What was scored last is still to be written.
+    keeper.outlet.close();
+    if keeper.thread.join().is_err() {
+        tracing::error!("the keeper of the traffic panicked");
+    }
+    served
 }
 
 /// The configuration; without a file the defaults and the environment, as in a container that only

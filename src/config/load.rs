@@ -273,6 +273,15 @@ fn check_serve(serve: &ServeConfig) -> Result<(), String> {
             serve.max_bodies_mib, serve.max_body_mib
         ));
     }
+    if !(0.0..=1.0).contains(&serve.log_sample) {
+        return Err(format!(
+            "[serve] log_sample is {}, it must be from 0 to 1",
+            serve.log_sample
+        ));
+    }
+    if serve.log_days == 0 {
+        return Err("[serve] log_days is 0, it must be at least 1".to_owned());
+    }
     if serve.tls_cert.is_some() != serve.tls_key.is_some() {
         return Err("[serve] tls_cert and tls_key belong together; one is missing".to_owned());
     }

@@ -707,6 +707,12 @@ pub struct ServeConfig {
     pub request_seconds: u64,
     /// Seconds that requests in flight get when the service is told to end.
     pub drain_seconds: u64,
+    /// Share of scored rows that the prediction log keeps, from 0 to 1.
+    pub log_sample: f64,
+    /// Days that the prediction log is kept.
+    pub log_days: u32,
+    /// A run whose model scores the same rows in the shadow.
+    pub shadow: Option<String>,
 }
 
 impl Default for ServeConfig {
@@ -726,6 +732,9 @@ impl Default for ServeConfig {
             body_seconds: 30,
             request_seconds: 50,
             drain_seconds: 25,
+            log_sample: 1.0,
+            log_days: 30,
+            shadow: None,
         }
     }
 }

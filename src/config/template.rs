@@ -465,6 +465,16 @@ const SECTIONS: &[Section] = &[
                 "drain_seconds",
                 "Seconds that requests in flight get when the service is told to end.",
             ),
+            key(
+                "log_sample",
+                "Share of scored rows that Artifacts/predictions/ keeps, from 0 to 1.",
+            ),
+            key("log_days", "Days that they are kept."),
+            unset(
+                "shadow",
+                "A run whose model scores the same rows too; only /metrics tells what it said.",
+                "\"latest\"",
+            ),
         ],
     },
     Section {

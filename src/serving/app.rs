@@ -12,6 +12,8 @@ use super::refusal::Refusal;
 use super::served::{ModelSlot, ServedModel};
 use super::settings::Settings;
 use super::tokens::Tokens;
+use super::traffic_keeper::Kept;
+use super::verdicts::SharedFeedback;
 use crate::workspace::Workspace;
 
 /// Bytes that one permit of the budget of bodies stands for.
@@ -39,6 +41,10 @@ pub struct App {
     pub metrics: Metrics,
     /// Takes copies of what is scored.
     pub log: PredictionLog,
+    /// Analysts' verdicts, where they are taken.
+    pub feedback: Option<SharedFeedback>,
+    /// What is kept of the traffic, for the counters.
+    pub kept: Option<Arc<Kept>>,
     /// The project.
     pub project: Project,
     /// Name of the model, in the paths of the Open Inference Protocol.
@@ -70,6 +76,8 @@ impl App {
             slot: ModelSlot::default(),
             metrics: Metrics::new(),
             log,
+            feedback: None,
+            kept: None,
             project,
             model_name,
             working,

@@ -86,6 +86,8 @@ pub async fn answer(endpoint: Endpoint, admitted: Admitted) -> Response {
             Err(refusal) => refusal.into_response(),
         },
         Endpoint::Version => env!("CARGO_PKG_VERSION").into_response(),
+        Endpoint::Feedback => super::verdicts::take(admitted).await,
+        Endpoint::FeedbackStatus => super::verdicts::status(&admitted),
         Endpoint::Train => super::retrain::train(admitted).await,
         Endpoint::Runs => super::retrain::runs(admitted).await,
         Endpoint::Run => {
@@ -137,6 +139,9 @@ fn metrics(admitted: &Admitted) -> Response {
     let open = accept(admitted.request.headers())
         .is_some_and(|accept| accept.contains("application/openmetrics-text"));
     let app = &admitted.app;
+    if let Some(kept) = &app.kept {
+        app.metrics.kept(kept);
+    }
     let (text, media) = if open {
         (
             app.metrics.open_metrics(&app.log),

@@ -3,7 +3,7 @@
 //! One struct with typed methods: whoever counts says what happened, not which series it belongs
 //! to. Labels have few values, never an address, a run or anything else from a request.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::encoding::{EncodeLabelSet, text::encode};
 use prometheus_client::metrics::counter::Counter;
@@ -16,6 +16,9 @@ use super::prediction_log::PredictionLog;
 use super::rows::{Noticed, Rule};
 use super::scoring::Scored;
 use super::served::ServedModel;
+use super::traffic_keeper::Kept;
+use crate::drift::concept::DetectorName;
+use crate::traffic::{ConceptStatus, Outcome};
 
 /// Upper ends of the buckets of request durations, seconds.
 const SECONDS: [f64; 14] = [
@@ -78,6 +81,33 @@ struct ReasonLabels {
     reason: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct StateLabels {
+    state: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct DetectorLabels {
+    detector: String,
+}
+
+/// Upper ends of the buckets of label delays: a minute, an hour, a day, a week, a month.
+const DELAYS: [f64; 8] = [
+    60.0,
+    600.0,
+    3_600.0,
+    21_600.0,
+    86_400.0,
+    604_800.0,
+    2_592_000.0,
+    7_776_000.0,
+];
+
 /// The counters of a service.
 #[derive(Debug)]
 pub struct Metrics {
@@ -98,6 +128,11 @@ pub struct Metrics {
     load_failures: Counter,
     ready: Gauge,
     log_dropped: Counter,
+    log_rows: Family<StateLabels, Counter>,
+    labels: Family<OutcomeLabels, Counter>,
+    label_delays: Histogram,
+    concept: Family<DetectorLabels, Gauge>,
+    shadow: Family<StateLabels, Counter>,
     resident: Gauge,
 }
 
@@ -206,6 +241,46 @@ impl Metrics {
             "Rows left out of the prediction log because it was too slow",
             log_dropped.clone(),
         );
+        let log_rows: Family<StateLabels, Counter> = Family::default();
+        for state in ["written", "dropped", "failed", "left_out"] {
+            let _ = log_rows.get_or_create(&state_labels(state));
+        }
+        registry.register(
+            "prediction_log_rows",
+            "Rows of the prediction log, by what became of them",
+            log_rows.clone(),
+        );
+        let labels: Family<OutcomeLabels, Counter> = Family::default();
+        for outcome in ["right", "wrong", "corrected", "known", "unknown"] {
+            let _ = labels.get_or_create(&outcome_labels(outcome));
+        }
+        registry.register(
+            "labels",
+            "Verdicts of analysts, by what came of them",
+            labels.clone(),
+        );
+        let label_delays = Histogram::new(DELAYS);
+        registry.register_with_unit(
+            "labels_delay",
+            "From a prediction to its verdict",
+            Unit::Seconds,
+            label_delays.clone(),
+        );
+        let concept: Family<DetectorLabels, Gauge> = Family::default();
+        for detector in DetectorName::ALL {
+            let _ = concept.get_or_create(&detector_labels(detector));
+        }
+        registry.register(
+            "concept_drift_state",
+            "How each detector of concept drift stands: 0 stable, 1 warning, 2 drift",
+            concept.clone(),
+        );
+        let shadow: Family<StateLabels, Counter> = Family::default();
+        registry.register(
+            "shadow_rows",
+            "Rows scored by a candidate too: all, alerts of the model in production, alerts of the candidate, alerts that would be new, that would be gone, rows not scored, rows dropped",
+            shadow.clone(),
+        );
         let resident = Gauge::default();
         registry.register_with_unit(
             "resident_memory",
@@ -231,6 +306,11 @@ impl Metrics {
             load_failures,
             ready,
             log_dropped,
+            log_rows,
+            labels,
+            label_delays,
+            concept,
+            shadow,
             resident,
         }
     }
@@ -346,6 +426,62 @@ impl Metrics {
         self.load_failures.inc();
     }
 
+    /// A verdict came, so many seconds after its prediction.
+    pub fn verdict(&self, outcome: &Outcome, delay: f64) {
+        let name = match outcome {
+            Outcome::Recorded { wrong: true, .. } => "wrong",
+            Outcome::Recorded { wrong: false, .. } => "right",
+            Outcome::Corrected { .. } => "corrected",
+            Outcome::Known => "known",
+            Outcome::UnknownPrediction => "unknown",
+        };
+        self.labels.get_or_create(&outcome_labels(name)).inc();
+        if matches!(outcome, Outcome::Recorded { .. }) {
+            self.label_delays.observe(delay);
+        }
+    }
+
+    /// How the detectors stand.
+    pub fn concept(&self, status: &ConceptStatus) {
+        for detector in &status.detectors {
+            self.concept
+                .get_or_create(&detector_labels(detector.detector))
+                .set(i64::from(detector.standing.level()));
+        }
+    }
+
+    /// What was kept of the traffic so far.
+    pub fn kept(&self, kept: &Kept) {
+        let up_to = |counter: &Counter, value: u64| {
+            counter.inc_by(value.saturating_sub(counter.get()));
+        };
+        if let Some(log) = kept.log_counters() {
+            for (state, value) in [
+                ("written", &log.written),
+                ("dropped", &log.dropped),
+                ("failed", &log.failed),
+                ("left_out", &log.left_out),
+            ] {
+                let counter = self.log_rows.get_or_create_owned(&state_labels(state));
+                up_to(&counter, value.load(Ordering::Relaxed));
+            }
+        }
+        if let Some((_, counts)) = kept.shadow() {
+            for (state, value) in [
+                ("scored", counts.rows),
+                ("alerts", counts.alerts),
+                ("shadow_alerts", counts.shadow_alerts),
+                ("new_alerts", counts.new_alerts),
+                ("gone_alerts", counts.gone_alerts),
+                ("not_scored", counts.not_scored),
+                ("dropped", counts.dropped),
+            ] {
+                let counter = self.shadow.get_or_create_owned(&state_labels(state));
+                up_to(&counter, value);
+            }
+        }
+    }
+
     /// All of it, in OpenMetrics form.
     pub fn open_metrics(&self, log: &PredictionLog) -> String {
         let dropped = log.dropped();
@@ -385,6 +521,24 @@ impl Drop for Held {
 
 fn seconds() -> Histogram {
     Histogram::new(SECONDS)
+}
+
+fn state_labels(state: &str) -> StateLabels {
+    StateLabels {
+        state: state.to_owned(),
+    }
+}
+
+fn outcome_labels(outcome: &str) -> OutcomeLabels {
+    OutcomeLabels {
+        outcome: outcome.to_owned(),
+    }
+}
+
+fn detector_labels(detector: DetectorName) -> DetectorLabels {
+    DetectorLabels {
+        detector: detector.as_str().to_owned(),
+    }
 }
 
 fn rule_labels(rule: &str) -> RuleLabels {

@@ -40,6 +40,8 @@ mod stalled;
 mod testing;
 mod tls;
 pub mod tokens;
+pub mod traffic_keeper;
+pub mod verdicts;
 mod watch;
 
 pub use app::Project;

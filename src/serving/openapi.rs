@@ -380,6 +380,77 @@ fn schemas(model: Option<&ServedModel>) -> Value {
             },
             "required": ["status"],
         },
+        "FeedbackRequest": {
+            "type": "object",
+            "properties": {
+                "verdicts": {
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": 1000,
+                    "items": {
+                        "type": "object",
+                        "properties": {
+                            "prediction_id": {"type": "string", "pattern": "^[0-9a-f]{12}-[0-9a-f]{8}-[0-9]{1,9}$"},
+                            "label": {"type": "string"},
+                        },
+                        "required": ["prediction_id", "label"],
+                        "additionalProperties": false,
+                    },
+                },
+                "by": {"type": "string", "maxLength": 100},
+            },
+            "required": ["verdicts"],
+            "additionalProperties": false,
+        },
+        "Concept": {
+            "type": "object",
+            "properties": {
+                "model_version": {"type": ["string", "null"]},
+                "labelled": {"type": "integer"},
+                "wrong": {"type": "integer"},
+                "error_rate": {"type": ["number", "null"]},
+                "window": {"type": "integer"},
+                "detectors": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "properties": {
+                            "detector": {"enum": ["adwin", "ddm", "page_hinkley"]},
+                            "standing": {"enum": ["stable", "warning", "drift"]},
+                            "drifts": {"type": "integer"},
+                        },
+                        "required": ["detector", "standing", "drifts"],
+                    },
+                },
+                "last_at": {"type": ["string", "null"]},
+            },
+            "required": ["model_version", "labelled", "wrong", "detectors"],
+        },
+        "FeedbackStatus": {
+            "type": "object",
+            "properties": {"concept": {"$ref": "#/components/schemas/Concept"}},
+            "required": ["concept"],
+        },
+        "FeedbackReply": {
+            "type": "object",
+            "properties": {
+                "verdicts": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "properties": {
+                            "prediction_id": {"type": "string"},
+                            "outcome": {"enum": ["recorded", "corrected", "known", "unknown_prediction"]},
+                            "wrong": {"type": "boolean"},
+                            "alarms": {"type": "array", "items": {"type": "string"}},
+                        },
+                        "required": ["prediction_id", "outcome"],
+                    },
+                },
+                "concept": {"$ref": "#/components/schemas/Concept"},
+            },
+            "required": ["verdicts", "concept"],
+        },
         "TrainRequest": {
             "type": "object",
             "properties": {

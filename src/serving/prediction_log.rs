@@ -3,9 +3,9 @@
 //! Nobody listens by default, and then nothing is copied. Whoever keeps a log of predictions takes
 //! the receiving end; when it is slower than the requests, rows are left out and counted.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 
@@ -21,6 +21,10 @@ pub struct ScoredRows {
     pub model_version: String,
     /// SHA-256 of its file.
     pub model_sha256: String,
+    /// Its class names.
+    pub classes: Arc<[String]>,
+    /// Names of its columns.
+    pub names: Arc<[String]>,
     /// Number of the first row in its request.
     pub first_row: usize,
     /// The raw values, in the order of the model's columns.
@@ -34,7 +38,8 @@ pub struct ScoredRows {
 /// The sending end.
 #[derive(Clone, Debug, Default)]
 pub struct PredictionLog {
-    sender: Option<SyncSender<ScoredRows>>,
+    // Shared by all clones, so that one of them can end the others.
+    sender: Arc<RwLock<Option<SyncSender<ScoredRows>>>>,
     dropped: Arc<AtomicU64>,
 }
 
@@ -43,7 +48,7 @@ impl PredictionLog {
     pub fn with_listener(depth: usize) -> (Self, Receiver<ScoredRows>) {
         let (sender, receiver) = sync_channel(depth);
         let log = Self {
-            sender: Some(sender),
+            sender: Arc::new(RwLock::new(Some(sender))),
             dropped: Arc::default(),
         };
         (log, receiver)
@@ -51,7 +56,8 @@ impl PredictionLog {
 
     /// Hands rows over; makes them only when somebody listens.
     pub fn offer(&self, rows: impl FnOnce() -> ScoredRows) {
-        let Some(sender) = &self.sender else { return };
+        let sender = self.sender.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(sender) = &*sender else { return };
         match sender.try_send(rows()) {
             Ok(()) => {}
             Err(TrySendError::Full(rows) | TrySendError::Disconnected(rows)) => {
@@ -59,6 +65,12 @@ impl PredictionLog {
                     .fetch_add(rows.outcomes.len() as u64, Ordering::Relaxed);
             }
         }
+    }
+
+    /// Nothing more comes: the listener ends when it has taken what is left.
+    pub fn close(&self) {
+        let mut sender = self.sender.write().unwrap_or_else(PoisonError::into_inner);
+        *sender = None;
     }
 
     /// Rows that were left out because the listener was too slow or gone.
@@ -76,6 +88,8 @@ mod tests {
             request_id: "r".into(),
             model_version: "v1".into(),
             model_sha256: String::new(),
+            classes: Arc::from([]),
+            names: Arc::from([]),
             first_row: 0,
             columns: Vec::new(),
             outcomes: vec![

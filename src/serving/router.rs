@@ -20,6 +20,7 @@ use super::intake;
 use super::refusal::{Broken, Code, Refusal};
 use super::routes::{self, Method, ROUTES, Route};
 use super::tokens::{Scope, Verdict};
+use crate::traffic::BatchId;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -232,9 +233,9 @@ fn finish(
     response
 }
 
-/// An id of a request: 16 hex digits, random.
+/// An id of a request: the name of its predictions begins with it.
 fn new_id() -> Arc<str> {
-    format!("{:016x}", rand::random::<u64>()).into()
+    BatchId::new(chrono::Utc::now()).to_string().into()
 }
 
 #[cfg(test)]

@@ -53,6 +53,10 @@ pub enum Endpoint {
     Ready,
     /// The program's version.
     Version,
+    /// Takes analysts' verdicts.
+    Feedback,
+    /// How the champion does by them.
+    FeedbackStatus,
     /// Starts a retrain.
     Train,
     /// The runs.
@@ -119,6 +123,12 @@ pub enum Shape {
     ModelMetadata,
     /// Whether something is ready or live.
     Health,
+    /// Verdicts.
+    FeedbackRequest,
+    /// What came of them.
+    FeedbackReply,
+    /// How the champion does.
+    FeedbackStatus,
     /// What to train.
     TrainRequest,
     /// The run that began.
@@ -235,6 +245,11 @@ const NOT_FOUND: Reply = Reply {
     about: "There is nothing of this name.",
     bodies: &[(Media::Json, Shape::Error)],
 };
+const NO_FEEDBACK: Reply = Reply {
+    status: 409,
+    about: "The file of verdicts cannot be read.",
+    bodies: &[(Media::Json, Shape::Error)],
+};
 const HEALTHY: &[Reply] = &[
     ok("A model is loaded.", &[(Media::Json, Shape::Health)]),
     Reply {
@@ -274,6 +289,7 @@ const SCORING: &str = "scoring";
 const PROTOCOL: &str = "open inference protocol";
 const HEALTH: &str = "health";
 const TRAINING: &str = "training";
+const FEEDBACK: &str = "feedback";
 const SERVICE: &str = "service";
 
 const MODEL_METADATA: &[Reply] = &[
@@ -473,6 +489,44 @@ pub const ROUTES: &[Route] = &[
         "The version of the program (MLflow)",
         &[ok("The version.", &[(Media::Text, Shape::Text)])],
         Endpoint::Version,
+    ),
+    Route {
+        method: Method::Post,
+        path: "/feedback",
+        scope: Some(Scope::Feedback),
+        tag: FEEDBACK,
+        summary: "Say what predictions should have been",
+        about: "Analysts' verdicts, by the ids that came with the predictions: the class by its name, or a value of the label column. Each is on disk before the reply. Errors that become more frequent raise alarms of the drift detectors. A verdict said again counts once, another one takes its place.",
+        parameters: &[],
+        bodies: &[(Media::Json, Shape::FeedbackRequest)],
+        body_needed: true,
+        replies: &[
+            ok(
+                "What came of each, and how the champion does.",
+                &[(Media::Json, Shape::FeedbackReply)],
+            ),
+            Reply {
+                status: 404,
+                about: "None of the predictions is in the log.",
+                bodies: &[(Media::Json, Shape::Error)],
+            },
+            NO_FEEDBACK,
+        ],
+        endpoint: Endpoint::Feedback,
+    },
+    get(
+        "/feedback",
+        Some(Scope::Read),
+        FEEDBACK,
+        "How the champion does by the verdicts",
+        &[
+            ok(
+                "Counts and detectors.",
+                &[(Media::Json, Shape::FeedbackStatus)],
+            ),
+            NO_FEEDBACK,
+        ],
+        Endpoint::FeedbackStatus,
     ),
     Route {
         method: Method::Post,

@@ -194,6 +194,8 @@ impl<'m> Scoring<'m> {
             request_id: Arc::clone(&self.work.request_id),
             model_version: self.model.version.clone(),
             model_sha256: self.model.sha256.clone(),
+            classes: self.model.class_names(),
+            names: self.model.column_names(),
             first_row: self.rows.first(),
             columns: self.rows.columns().to_vec(),
             outcomes: self.scored.outcomes[begin..].to_vec(),

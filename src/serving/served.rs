@@ -34,6 +34,8 @@ pub struct ServedModel {
     model: Model,
     preprocessor: CompiledPreprocessor,
     layout: Layout,
+    class_names: Arc<[String]>,
+    column_names: Arc<[String]>,
 }
 
 impl ServedModel {
@@ -58,6 +60,12 @@ impl ServedModel {
             learner: champion.model.learner.to_string(),
             threshold: champion.threshold,
             schema: champion.schema,
+            class_names: champion.model.classes.clone().into(),
+            column_names: layout
+                .columns()
+                .iter()
+                .map(|c| c.spec.name.clone())
+                .collect(),
             model: champion.model,
             preprocessor,
             layout,
@@ -97,6 +105,16 @@ impl ServedModel {
     /// Class names, the harmless one first.
     pub fn classes(&self) -> &[String] {
         &self.model.classes
+    }
+
+    /// The same, to be kept by others.
+    pub fn class_names(&self) -> Arc<[String]> {
+        Arc::clone(&self.class_names)
+    }
+
+    /// Names of the columns, to be kept by others.
+    pub fn column_names(&self) -> Arc<[String]> {
+        Arc::clone(&self.column_names)
     }
 
     /// An empty collector whose first row is row `first` of a request.

@@ -12,6 +12,8 @@ use super::prediction_log::PredictionLog;
 use super::router::router;
 use super::settings::Settings;
 use super::tokens::Tokens;
+use super::traffic_keeper::Kept;
+use super::verdicts::SharedFeedback;
 use super::watch::{Announce, Watcher};
 use super::{server, tls};
 use crate::error::CommandError;
@@ -30,6 +32,10 @@ pub struct Start {
     pub model_name: String,
     /// Takes copies of what is scored.
     pub log: PredictionLog,
+    /// Analysts' verdicts, where they are taken.
+    pub feedback: Option<SharedFeedback>,
+    /// What is kept of the traffic, for the counters.
+    pub kept: Option<Arc<Kept>>,
     /// Told what happens, one sentence each.
     pub announce: Announce,
 }
@@ -46,13 +52,16 @@ pub fn serve(start: Start) -> Result<(), CommandError> {
     let acceptor = start.settings.tls.as_ref().map(tls::acceptor).transpose()?;
     let scheme = if acceptor.is_some() { "https" } else { "http" };
     let announce = Arc::clone(&start.announce);
-    let app = Arc::new(App::new(
+    let mut app = App::new(
         start.settings,
         start.tokens,
         start.project,
         start.model_name,
         start.log,
-    ));
+    );
+    app.feedback = start.feedback;
+    app.kept = start.kept;
+    let app = Arc::new(app);
     let failed = |what: &str, e: std::io::Error| CommandError::backend(what.to_owned()).because(e);
     let listen = app.settings.listen;
     let listener = runtime.block_on(TcpListener::bind(listen)).map_err(|e| {

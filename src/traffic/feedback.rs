@@ -355,12 +355,13 @@ impl Feedback {
     }
 
     fn predicted(&self, id: PredictionId) -> Result<Option<(String, String)>, FeedbackError> {
-        let recent = self.recent.iter().rev().find(|s| s.id == id.batch());
-        if let Some(scored) = recent
-            && let Some((_, class)) = scored.rows.iter().find(|(row, _)| *row == id.row())
-            && let Some(label) = scored.classes.get(*class as usize)
-        {
-            return Ok(Some((label.clone(), scored.version.to_string())));
+        // A large request was scored in parts, each with rows of its own.
+        for scored in self.recent.iter().rev().filter(|s| s.id == id.batch()) {
+            if let Some((_, class)) = scored.rows.iter().find(|(row, _)| *row == id.row())
+                && let Some(label) = scored.classes.get(*class as usize)
+            {
+                return Ok(Some((label.clone(), scored.version.to_string())));
+            }
         }
         let found = Segments::list(&self.log_dir)?.find(id)?;
         Ok(found.map(|f| (f.label, f.version)))

@@ -38,6 +38,12 @@ impl BatchId {
     }
 }
 
+impl fmt::Display for BatchId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:012x}-{:08x}", self.milliseconds, self.number)
+    }
+}
+
 /// One prediction, written `0193a5b6c7d8-1a2b3c4d-17`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -59,11 +65,7 @@ impl PredictionId {
 
 impl fmt::Display for PredictionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let BatchId {
-            milliseconds,
-            number,
-        } = self.batch;
-        write!(f, "{milliseconds:012x}-{number:08x}-{}", self.row)
+        write!(f, "{}-{}", self.batch, self.row)
     }
 }
 

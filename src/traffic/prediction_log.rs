@@ -6,9 +6,9 @@
 //! lost when the process is killed. It ends when the log is dropped, after a last segment.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ use super::segments::{self, AT, ID, LABEL, OWN, SCORE, VERSION};
 use crate::dataset::{Frame, write_frame};
 use crate::hash;
 
+/// Free bytes that the log leaves on its disk.
+const RESERVE: u64 = 1 << 30;
 /// Batches that may wait for the writer.
 const QUEUE: usize = 1_024;
 
@@ -78,12 +80,12 @@ pub struct LogCounters {
     pub left_out: AtomicU64,
 }
 
-/// The log; dropping it writes what is left.
+/// The log; closing it, or dropping it, writes what is left.
 #[derive(Debug)]
 pub struct PredictionLog {
-    // Taken out by Drop, which ends the writer.
-    sender: Option<SyncSender<ScoredBatch>>,
-    writer: Option<JoinHandle<()>>,
+    // Taken out at the end, which ends the writer.
+    sender: Mutex<Option<SyncSender<ScoredBatch>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
     counters: Arc<LogCounters>,
 }
 
@@ -107,15 +109,16 @@ impl PredictionLog {
             .name("prediction-log".to_owned())
             .spawn(move || writer.run(&receiver))?;
         Ok(Self {
-            sender: Some(sender),
-            writer: Some(writer),
+            sender: Mutex::new(Some(sender)),
+            writer: Mutex::new(Some(writer)),
             counters,
         })
     }
 
     /// Hands a batch over; never waits.
     pub fn append(&self, batch: ScoredBatch) {
-        let Some(sender) = &self.sender else {
+        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(sender) = &*sender else {
             return;
         };
         if let Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) =
@@ -123,6 +126,17 @@ impl PredictionLog {
         {
             let rows = batch.rows.len() as u64;
             self.counters.dropped.fetch_add(rows, Ordering::Relaxed);
+        }
+    }
+
+    /// Writes what is left and ends; rows that come later are let go.
+    pub fn close(&self) {
+        let sender = self.sender.lock().map(|mut s| s.take());
+        drop(sender);
+        let writer = self.writer.lock().map(|mut w| w.take());
+        if let Ok(Some(writer)) = writer {
+            // A writer that panicked has nothing more to write.
+            let _ = writer.join();
         }
     }
 
@@ -134,11 +148,7 @@ impl PredictionLog {
 
 impl Drop for PredictionLog {
     fn drop(&mut self) {
-        drop(self.sender.take());
-        if let Some(writer) = self.writer.take() {
-            // A writer that panicked has nothing more to write.
-            let _ = writer.join();
-        }
+        self.close();
     }
 }
 
@@ -230,6 +240,11 @@ impl Writer {
         let (Some(first), Some(last)) = (times.clone().min(), times.max()) else {
             return;
         };
+        if self.disk_is_full() {
+            tracing::warn!(rows, "predictions are not logged: less than 1 GiB is free");
+            self.counters.failed.fetch_add(rows, Ordering::Relaxed);
+            return;
+        }
         let path = segments::path_of(&self.settings.dir, first, last, rand::random());
         match frame_of(&batches)
             .map_err(|e| e.to_string())
@@ -246,6 +261,13 @@ impl Writer {
             }
         }
         self.let_go_of_old_days();
+    }
+
+    fn disk_is_full(&self) -> bool {
+        // Where the system does not tell, writing will.
+        let dir = self.settings.dir.ancestors().find(|d| d.is_dir());
+        dir.and_then(|d| rustix::fs::statvfs(d).ok())
+            .is_some_and(|s| s.f_bavail.saturating_mul(s.f_frsize) < RESERVE)
     }
 
     fn let_go_of_old_days(&mut self) {
