@@ -331,3 +331,88 @@ async fn without_a_model_everything_says_so() {
     assert!(headers.contains_key("retry-after"));
     assert!(openapi::document(None)["paths"].is_object());
 }
+
+#[tokio::test]
+async fn verdicts_are_taken_joined_and_counted() {
+    use crate::serving::traffic_keeper;
+    let dir = tempfile::tempdir().unwrap();
+    let workspace = Workspace::new(dir.path());
+    let keeper = traffic_keeper::start(&ServeConfig::default(), &workspace).unwrap();
+    let mut app = App::new(
+        Settings::of(&ServeConfig::default(), &workspace, None).unwrap(),
+        Tokens::parse("").unwrap(),
+        Project {
+            config_file: workspace.config_file(),
+            workspace: workspace.clone(),
+        },
+        "netsec".to_owned(),
+        keeper.outlet.clone(),
+    );
+    app.feedback = keeper.feedback.clone();
+    app.kept = Some(Arc::clone(&keeper.kept));
+    app.slot.set(Some(Arc::new(flow_model())));
+    let app = Arc::new(app);
+    let post = |path| request("POST", path).header("content-type", "application/json");
+    let rows = r#"{"rows": [{"duration": 0.1, "bytes": 1, "service": "dns"},
+        {"duration": 0.9, "bytes": 900, "service": "http"}]}"#;
+    let (status, _, text) = send(&app, post("/predict"), rows).await;
+    assert_eq!(status, 200, "{text}");
+    let predictions = json(&text)["predictions"].clone();
+    let verdict = |row: usize, label: &str| serde_json::json!({"prediction_id": predictions[row]["prediction_id"], "label": label});
+    // Once the keeper has taken the rows, verdicts find them.
+    let body =
+        serde_json::json!({"verdicts": [verdict(0, "benign"), verdict(1, "benign")], "by": "mara"});
+    let reply = loop {
+        let (status, _, text) = send(&app, post("/feedback"), &body.to_string()).await;
+        if status == 200 {
+            break json(&text);
+        }
+        assert_eq!(status, 404, "{text}");
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(reply["verdicts"][0]["outcome"], "recorded");
+    assert_eq!(reply["verdicts"][0]["wrong"], false);
+    assert_eq!(reply["verdicts"][1]["wrong"], true);
+    assert_eq!(reply["concept"]["labelled"], 2);
+    // Said again it is known; the threat class by any value of the label column is a correction.
+    let body = serde_json::json!({"verdicts": [verdict(0, "benign"), verdict(1, "neptune")]});
+    let (_, _, text) = send(&app, post("/feedback"), &body.to_string()).await;
+    let reply = json(&text);
+    assert_eq!(reply["verdicts"][0]["outcome"], "known");
+    assert_eq!(reply["verdicts"][1]["outcome"], "corrected");
+    let (_, _, text) = send(&app, request("GET", "/feedback"), "").await;
+    assert_eq!(json(&text)["concept"]["wrong"], 0);
+    for (body, expected) in [
+        (r#"{"verdicts": []}"#, 400),
+        (
+            r#"{"verdicts": [{"prediction_id": "../x", "label": "benign"}]}"#,
+            400,
+        ),
+        (
+            r#"{"verdicts": [{"prediction_id": "0193a5b6c7d8-1a2b3c4d-17", "label": "benign"}]}"#,
+            404,
+        ),
+        (r#"{"verdicts": 7}"#, 400),
+    ] {
+        let (status, _, text) = send(&app, post("/feedback"), body).await;
+        assert!(status == expected || status == 422, "{status} {text}");
+    }
+    // What was scored is on the disk when the service has ended.
+    keeper.outlet.close();
+    keeper.thread.join().unwrap();
+    let dir = crate::traffic::predictions_dir(&workspace);
+    let frames = crate::traffic::Segments::list(&dir)
+        .unwrap()
+        .recent(None, 10)
+        .unwrap();
+    assert_eq!(frames[0].rows(), 2);
+    let (_, _, text) = send(&app, request("GET", "/metrics"), "").await;
+    for line in [
+        "netsec_prediction_log_rows_total{state=\"written\"} 2",
+        "netsec_labels_total{outcome=\"wrong\"} 1",
+        "netsec_labels_total{outcome=\"corrected\"} 1",
+        "netsec_concept_drift_state{detector=\"adwin\"} 0",
+    ] {
+        assert!(text.contains(line), "{line} is not in {text}");
+    }
+}
