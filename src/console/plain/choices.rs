@@ -234,10 +234,12 @@ fn by_name(name: &str, model: &Model) -> Result<Command, String> {
         }
         return Ok(spec.command);
     }
-    if let Some(chord) = Chord::parse(name)
-        && let Some(command) = model.keymap.on_screen(model.screen, chord)
-        && !PAINTED.contains(&command)
-    {
+    let key = || {
+        let command = model.keymap.on_screen(model.screen, Chord::parse(name)?)?;
+        (!PAINTED.contains(&command)).then_some(command)
+    };
+    // A letter is a key before it is the beginning of a name; `home` and `end` are names first.
+    if let Some(command) = key().filter(|_| name.chars().count() == 1) {
         return Ok(command);
     }
     let by = |fits: &dyn Fn(&CommandSpec) -> bool| -> Vec<&'static CommandSpec> {

@@ -1,6 +1,7 @@
 //! Compare: is the one better than the other, by how much, how sure, and where is it worse.
 
 use crate::console::canvas::Canvas;
+use crate::console::commands::Command;
 use crate::console::comparison::{Other, Pane};
 use crate::console::layout::Room;
 use crate::console::model::Model;
@@ -136,6 +137,14 @@ pub(in crate::console) fn nothing_lines(model: &Model) -> Vec<(String, Tone)> {
                 "A finished run is compared with the champion; two marked runs with each other.",
                 Tone::Dim,
             );
+            if model.run_rows().is_empty() {
+                let home = model.keymap.first(Command::GoHome);
+                let home = home.map_or("Home".to_owned(), |k| format!("{k} (Home)"));
+                say(
+                    &format!("{home} says how to start the first run."),
+                    Tone::Dim,
+                );
+            }
         }
     }
     lines

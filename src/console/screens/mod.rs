@@ -4,7 +4,7 @@ mod approval;
 pub(in crate::console) mod comparison;
 mod data;
 pub(in crate::console) mod home;
-mod logs;
+pub(in crate::console) mod logs;
 pub(in crate::console) mod runs;
 pub(in crate::console) mod training;
 mod validation;

@@ -141,8 +141,10 @@ fn a_retrain_told_as_it_goes() {
     for events in whole_run().chunks(40) {
         feed(&mut talk.model, events, true);
         notice(&mut talk);
-        text.push('\n');
-        text.push_str(&talk.lines().join("\n"));
+        for line in talk.lines() {
+            text.push('\n');
+            text.push_str(&line);
+        }
     }
     feed(&mut talk.model, &[], false);
     settle(&mut talk, rows(), 1);
@@ -200,6 +202,7 @@ fn an_empty_console_says_what_to_do_on_every_screen() {
         &mut talk,
         &[
             "data", "validate", "train", "compare", "approve", "runs", "logs", "run.new", "home",
+            "n",
         ],
     );
     snapshot("first_run", &text);

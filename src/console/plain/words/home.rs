@@ -48,7 +48,8 @@ pub fn tell(model: &Model, out: &mut Vec<String>) {
     }
     if model.run_rows().is_empty() {
         let lines = drawn::first_run_lines(model);
-        out.extend(lines.into_iter().map(|(text, _)| text));
+        let texts = lines.into_iter().map(|(text, _)| text);
+        out.extend(texts.filter(|text| !text.is_empty()));
         health(model, out);
         return;
     }
@@ -56,7 +57,11 @@ pub fn tell(model: &Model, out: &mut Vec<String>) {
         let remark = drawn::run_remark(model, open);
         let parts: Vec<&str> = remark.split("  ").collect();
         out.push(format!("Pipeline of {}:", parts.join(", ")));
-        for name in StageName::ALL {
+        let known = open.outcome.is_some();
+        if !known {
+            out.push(super::READING.to_owned());
+        }
+        for name in StageName::ALL.into_iter().filter(|_| known) {
             let stage = open.state.stage(name);
             let (word, _) = screens::stage_word(stage.status);
             let text = match name {
@@ -68,12 +73,11 @@ pub fn tell(model: &Model, out: &mut Vec<String>) {
             out.push(format!("  {}: {}", name.title(), join([word, took, text])));
         }
     }
-    let needs = model.needs().len();
-    if needs == 0 {
-        out.push("Needs you: nothing.".to_owned());
-    } else {
-        out.push(format!("Needs you: {needs}, the first rows."));
-    }
+    out.push(match model.needs().len() {
+        0 => "Needs you: nothing.".to_owned(),
+        1 => "Needs you: 1, row 1.".to_owned(),
+        n => format!("Needs you: {n}, rows 1 to {n}."),
+    });
     out.push(format!("Runs: {}, newest first.", model.run_rows().len()));
     list(out, rows(model), Some(cursor(model)), |i| row(model, i));
     health(model, out);

@@ -2,6 +2,7 @@
 
 use super::list;
 use crate::console::model::Model;
+use crate::console::screens::logs as drawn;
 
 /// A line of the log.
 fn row(model: &Model, i: usize) -> String {
@@ -42,7 +43,7 @@ pub fn selected(model: &Model) -> Vec<String> {
 /// Tells the screen.
 pub fn tell(model: &Model, out: &mut Vec<String>) {
     let Some(open) = &model.open else {
-        out.push("There is no run yet; its log will show here.".to_owned());
+        out.push(drawn::nothing(model));
         return;
     };
     let logs = &model.logs;
@@ -59,7 +60,9 @@ pub fn tell(model: &Model, out: &mut Vec<String>) {
         line.push_str(&format!(", contains \"{}\"", filter.find));
     }
     out.push(line + ".");
-    if logs.is_empty() {
+    if open.outcome.is_none() {
+        out.push(super::READING.to_owned());
+    } else if logs.is_empty() {
         out.push("No line passes the filter.".to_owned());
     }
     list(out, logs.len(), Some(logs.cursor()), |i| row(model, i));

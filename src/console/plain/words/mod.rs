@@ -20,6 +20,8 @@ use crate::console::layout::Room;
 use crate::console::model::{ChampionLine, Model};
 use crate::console::screens;
 
+/// Said while a run's log has not been read yet.
+const READING: &str = "  its log is being read; an empty line tells the screen again";
 /// Rows of a list that are told at once.
 const WINDOW: usize = 12;
 

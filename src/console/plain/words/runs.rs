@@ -62,6 +62,10 @@ pub fn tell(model: &Model, out: &mut Vec<String>) {
         return;
     };
     out.push(format!("Run {}:", open.id));
+    if open.outcome.is_none() {
+        out.push(super::READING.to_owned());
+        return;
+    }
     for name in StageName::ALL {
         let stage = open.state.stage(name);
         let (word, _) = screens::stage_word(stage.status);
