@@ -1,7 +1,6 @@
 //! Compare: is the one better than the other, by how much, how sure, and where is it worse.
 
 use crate::console::canvas::Canvas;
-use crate::console::commands::Command;
 use crate::console::comparison::{Other, Pane};
 use crate::console::layout::Room;
 use crate::console::model::Model;
@@ -98,13 +97,14 @@ pub fn view(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
 
 fn nothing(model: &Model, canvas: &mut Canvas<'_>) {
     canvas.rule(0, "Compare", "");
-    for (y, (text, tone)) in nothing_lines(model).iter().enumerate() {
+    let lines = nothing_lines(model, &super::home_key(model));
+    for (y, (text, tone)) in lines.iter().enumerate() {
         canvas.put(3, y as u16 + 1, text, *tone);
     }
 }
 
-/// Why nothing is compared, and what to do.
-pub(in crate::console) fn nothing_lines(model: &Model) -> Vec<(String, Tone)> {
+/// Why nothing is compared, and what to do; `home` is how to get to Home.
+pub(in crate::console) fn nothing_lines(model: &Model, home: &str) -> Vec<(String, Tone)> {
     let mut lines = Vec::new();
     let mut say = |text: &str, tone: Tone| lines.push((text.to_owned(), tone));
     let compare = &model.compare;
@@ -138,8 +138,6 @@ pub(in crate::console) fn nothing_lines(model: &Model) -> Vec<(String, Tone)> {
                 Tone::Dim,
             );
             if model.run_rows().is_empty() {
-                let home = model.keymap.first(Command::GoHome);
-                let home = home.map_or("Home".to_owned(), |k| format!("{k} (Home)"));
                 say(
                     &format!("{home} says how to start the first run."),
                     Tone::Dim,

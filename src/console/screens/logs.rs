@@ -14,7 +14,7 @@ pub fn view(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
     let (w, h) = (canvas.width(), canvas.height());
     let Some(open) = &model.open else {
         canvas.rule(0, "Logs", "");
-        canvas.put(3, 1, &nothing(model), Tone::Dim);
+        canvas.put(3, 1, &nothing(&super::home_key(model)), Tone::Dim);
         return;
     };
     let logs = &model.logs;
@@ -51,10 +51,8 @@ pub fn view(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
     state(model, &mut canvas.part(0, h.saturating_sub(1), w, 1));
 }
 
-/// What to do when there is no run.
-pub(in crate::console) fn nothing(model: &Model) -> String {
-    let home = model.keymap.first(Command::GoHome);
-    let home = home.map_or("Home".to_owned(), |k| format!("{k} (Home)"));
+/// What to do when there is no run; `home` is how to get to Home.
+pub(in crate::console) fn nothing(home: &str) -> String {
     format!("There is no run yet; {home} says how to start one, and its log shows here.")
 }
 

@@ -254,6 +254,12 @@ fn label(command: Command, usual: &'static str, palette: bool) -> &'static str {
     }
 }
 
+/// The key of Home, for whoever says what to do next.
+fn home_key(model: &Model) -> String {
+    let key = model.keymap.first(Command::GoHome);
+    key.map_or("Home".to_owned(), |k| format!("{k} (Home)"))
+}
+
 /// Named keys with a capital, as they stand on keyboards.
 pub(in crate::console) fn capital(key: &str) -> String {
     let mut chars = key.chars();

@@ -178,6 +178,8 @@ fn every_screen_in_words() {
         ],
     ));
     text.push('\n');
+    feed(&mut talk.model, &whole_run(), false);
+    notice(&mut talk);
     text.push_str(&transcript(
         &mut talk,
         &["logs", "up", "level", "find", "gate", "p", "home"],

@@ -18,7 +18,7 @@ const WINDOW: usize = 15;
 /// Tells the screen.
 pub fn tell(model: &Model, out: &mut Vec<String>) {
     let Some(d) = &model.compare.document else {
-        let lines = drawn::nothing_lines(model).into_iter();
+        let lines = drawn::nothing_lines(model, "home").into_iter();
         out.extend(lines.map(|(text, _)| text).filter(|text| !text.is_empty()));
         return;
     };

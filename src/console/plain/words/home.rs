@@ -94,6 +94,9 @@ fn health(model: &Model, out: &mut Vec<String>) {
 
 fn drift(model: &Model, out: &mut Vec<String>) {
     let Some(open) = &model.open else { return };
+    if open.outcome.is_none() {
+        return;
+    }
     let drift = &open.state.drift;
     let moved: Vec<String> = drift
         .iter()

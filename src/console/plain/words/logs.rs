@@ -43,7 +43,7 @@ pub fn selected(model: &Model) -> Vec<String> {
 /// Tells the screen.
 pub fn tell(model: &Model, out: &mut Vec<String>) {
     let Some(open) = &model.open else {
-        out.push(drawn::nothing(model));
+        out.push(drawn::nothing("home"));
         return;
     };
     let logs = &model.logs;
