@@ -110,10 +110,10 @@ fn at_a_terminal_it_sends_no_escape_sequence_and_leaves_the_modes() {
     let mut session = Session::start(project.path(), "sh", script);
     let fresh = fresh_modes();
     session.wait_text("Choice?");
-    session.keys("hoxx\u{7f}\u{7f}me\r");
-    session.wait_text("Choices: ");
-    session.keys("\u{1b}[Adata\r");
+    session.keys("daxx\u{7f}\u{7f}ta\r");
     session.wait_text("Data: project");
+    session.keys("\u{1b}[Alogs\r");
+    session.wait_text("Logs: project");
     // Several lines at once are text, not choices.
     session.keys("q\rq\r");
     session.wait_text("Pasted lines were made into one");
