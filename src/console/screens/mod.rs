@@ -7,7 +7,7 @@ pub(in crate::console) mod home;
 pub(in crate::console) mod logs;
 pub(in crate::console) mod runs;
 pub(in crate::console) mod training;
-mod validation;
+pub(in crate::console) mod validation;
 
 use super::canvas::Canvas;
 use super::commands::{COMMANDS, Command, Scope, Screen};

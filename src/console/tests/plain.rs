@@ -188,6 +188,21 @@ fn every_screen_in_words() {
 }
 
 #[test]
+fn findings_in_words() {
+    let mut talk = waiting_talk();
+    talk.lines();
+    let mut text = transcript(&mut talk, &["validate"]);
+    let found = std::sync::Arc::clone(&crate::findings::testing::samples()[0]);
+    talk.model.open.as_mut().unwrap().id = found.run.clone();
+    talk.model.validation.asked = Some(found.run.clone());
+    job_done(&mut talk.model, Done::Findings(found));
+    notice(&mut talk);
+    text.push('\n');
+    text.push_str(&transcript(&mut talk, &["down", "row 1"]));
+    snapshot("validate", &text);
+}
+
+#[test]
 fn an_empty_console_says_what_to_do_on_every_screen() {
     let mut model = fresh();
     model.session.has_config = false;

@@ -8,6 +8,7 @@ mod home;
 mod logs;
 mod runs;
 mod training;
+mod validation;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -31,7 +32,11 @@ pub fn screen(model: &Model) -> Vec<String> {
     match model.screen {
         Screen::Home => home::tell(model, &mut out),
         Screen::Data => out.extend(drawn(model)),
-        Screen::Validation => out.extend(drawn(model)),
+        Screen::Validation => {
+            if !validation::tell(model, &mut out) {
+                out.extend(drawn(model));
+            }
+        }
         Screen::Training => training::tell(model, &mut out),
         Screen::Comparison => comparison::tell(model, &mut out),
         Screen::Approval => approval::tell(model, &mut out),
@@ -47,7 +52,8 @@ pub fn selected(model: &Model) -> Vec<String> {
         Screen::Home => row(home::rows(model), home::cursor(model), |i| {
             home::row(model, i)
         }),
-        Screen::Data | Screen::Validation => Vec::new(),
+        Screen::Data => Vec::new(),
+        Screen::Validation => validation::selected(model),
         Screen::Training => training::selected(model),
         Screen::Comparison => comparison::pane(model),
         Screen::Approval => row(model.plans.len(), model.approval_cursor, |i| {
@@ -64,7 +70,8 @@ pub fn selected(model: &Model) -> Vec<String> {
 pub fn selection(model: &Model) -> String {
     match model.screen {
         Screen::Home => home::selection(model),
-        Screen::Data | Screen::Validation => String::new(),
+        Screen::Data => String::new(),
+        Screen::Validation => validation::selection(model),
         Screen::Training => format!("{:?}", model.picked_learner),
         Screen::Comparison => format!("{:?} {}", model.compare.pane, model.compare.first),
         Screen::Approval => model.plan().map_or(String::new(), |p| p.plan_id.clone()),
@@ -94,7 +101,8 @@ pub fn rows(model: &Model) -> (usize, usize) {
             let at = learners.iter().position(|l| Some(*l) == shown);
             (learners.len(), at.unwrap_or(0))
         }
-        Screen::Data | Screen::Validation | Screen::Comparison => (0, 0),
+        Screen::Validation => (model.validation.rows().len(), model.validation.cursor),
+        Screen::Data | Screen::Comparison => (0, 0),
     }
 }
 
@@ -121,7 +129,8 @@ pub fn occasion(model: &Model) -> String {
             model.runs.is_some()
         ),
         Screen::Logs => format!("{:?} {:?}", open.map(|o| o.0), model.logs.filter),
-        Screen::Data | Screen::Validation => drawn(model).join("\n"),
+        Screen::Validation => validation::occasion(model),
+        Screen::Data => drawn(model).join("\n"),
     }
 }
 

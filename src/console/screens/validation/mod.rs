@@ -12,6 +12,7 @@ use self::detail::Space;
 use self::lines::{Line, draw};
 use crate::console::canvas::Canvas;
 use crate::console::commands::Command;
+use crate::console::glyphs::Glyphs;
 use crate::console::layout::Room;
 use crate::console::model::Model;
 use crate::console::theme::Tone;
@@ -21,13 +22,7 @@ use crate::text::count;
 
 /// Draws the screen.
 pub fn view(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
-    let view = &model.validation;
-    let shown = view
-        .found
-        .as_ref()
-        .filter(|f| model.open.as_ref().is_some_and(|o| o.id == f.run))
-        .filter(|f| f.source != Source::Nothing);
-    let Some(found) = shown else {
+    let Some(found) = shown(model) else {
         nothing(model, canvas);
         return;
     };
@@ -40,6 +35,27 @@ pub fn view(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
     }
     let (text, tone) = verdict(found);
     canvas.put_in(1, body, w.saturating_sub(2), &text, tone);
+}
+
+/// What is shown: the findings of the run on screen, once there are any.
+pub(in crate::console) fn shown(model: &Model) -> Option<&Findings> {
+    let found = model.validation.found.as_deref()?;
+    let here = model.open.as_ref().is_some_and(|o| o.id == found.run);
+    (here && found.source != Source::Nothing).then_some(found)
+}
+
+/// A part as lines of text, for whoever does not draw.
+pub(in crate::console) fn part_lines(
+    model: &Model,
+    found: &Findings,
+    part: Section,
+) -> Vec<String> {
+    const WIDTH: usize = 100;
+    let lines = lines_of(model, found, part, WIDTH, Glyphs::Ascii);
+    lines
+        .iter()
+        .map(|line| line.iter().map(|(text, _)| text.as_str()).collect())
+        .collect()
 }
 
 /// Two columns: the list with its context on the left, the finding on the right.
@@ -105,7 +121,8 @@ fn medium(model: &Model, found: &Findings, canvas: &mut Canvas<'_>) {
     );
     let below = below(model.validation.section);
     let mut part = canvas.part(0, list_rows, w, h.saturating_sub(list_rows));
-    let lines = lines_of(model, found, below, &part);
+    let width = (part.width() as usize).saturating_sub(4);
+    let lines = lines_of(model, found, below, width, part.glyphs);
     section(model, below, &lines, &mut part);
 }
 
@@ -114,7 +131,8 @@ fn small(model: &Model, found: &Findings, canvas: &mut Canvas<'_>) {
     match model.validation.section {
         Section::Problems => list::view(model, found, canvas, Room::Small),
         other => {
-            let lines = lines_of(model, found, other, canvas);
+            let width = (canvas.width() as usize).saturating_sub(4);
+            let lines = lines_of(model, found, other, width, canvas.glyphs);
             section(model, other, &lines, canvas);
         }
     }
@@ -128,8 +146,13 @@ fn below(section: Section) -> Section {
     }
 }
 
-fn lines_of(model: &Model, found: &Findings, section: Section, canvas: &Canvas<'_>) -> Vec<Line> {
-    let width = (canvas.width() as usize).saturating_sub(4);
+fn lines_of(
+    model: &Model,
+    found: &Findings,
+    section: Section,
+    width: usize,
+    glyphs: Glyphs,
+) -> Vec<Line> {
     match section {
         Section::Problems | Section::Detail => {
             let space = Space {
@@ -137,10 +160,10 @@ fn lines_of(model: &Model, found: &Findings, section: Section, canvas: &Canvas<'
                 bins: 7,
                 short: true,
             };
-            detail::lines(model, found, space, canvas.glyphs)
+            detail::lines(model, found, space, glyphs)
         }
         Section::Labels => context::labels(found, width),
-        Section::Changes => context::changes(model, found, width, canvas.glyphs.marks()),
+        Section::Changes => context::changes(model, found, width, glyphs.marks()),
     }
 }
 
@@ -175,7 +198,7 @@ fn section(model: &Model, which: Section, lines: &[Line], canvas: &mut Canvas<'_
 }
 
 /// How the whole stands, and whether it stops the run.
-fn verdict(found: &Findings) -> (String, Tone) {
+pub(in crate::console) fn verdict(found: &Findings) -> (String, Tone) {
     let n = |standing| found.count(standing);
     let (failed, drifted, warned) = (
         n(Standing::Fail),
