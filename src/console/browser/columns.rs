@@ -155,7 +155,7 @@ fn distribution(profile: &ColumnProfile, title: &str) -> Option<Bars> {
             .figures
             .top
             .first()
-            .is_none_or(|v| v.rows as f64 / of < SHOWN) =>
+            .is_none_or(|v| v.rows < 2 || (v.rows as f64) / of < SHOWN) =>
         {
             None
         }
