@@ -3,10 +3,11 @@
 //! The pipeline, in the order the data takes: [`source`] reads rows, [`schema`] says what they
 //! mean, [`dataset`] holds them; [`pipeline`] runs the six stages with [`learners`], [`metrics`]
 //! and [`drift`]; [`events`] is the run log, [`runs`] the folders, [`worker`] the detached
-//! process; [`approval`] journals decisions; [`storage`] swaps and publishes the champion;
-//! [`export`] writes it in portable formats; [`findings`] puts together what a run found out about
-//! its data; [`monitoring`] tells Prometheus; [`tracking`] tells MLflow; [`serving`] answers
-//! requests with the champion; [`console`] and [`cli`] are the two faces.
+//! process; [`presence`] says who is here; [`approval`] journals decisions; [`storage`] swaps and
+//! publishes the champion; [`export`] writes it in portable formats; [`findings`] puts together
+//! what a run found out about its data; [`monitoring`] tells Prometheus; [`tracking`] tells
+//! MLflow; [`serving`] answers requests with the champion; [`console`] and [`cli`] are the two
+//! faces.
 #![warn(missing_docs)]
 
 pub mod approval;
@@ -28,6 +29,7 @@ pub mod logging;
 pub mod metrics;
 pub mod monitoring;
 pub mod pipeline;
+pub mod presence;
 pub mod runs;
 pub mod runtime;
 pub mod schema;

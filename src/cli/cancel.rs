@@ -24,6 +24,8 @@ const AFTER_KILL: Duration = Duration::from_secs(5);
 pub struct Args {
     /// Run id, a unique prefix of one, or `latest`.
     pub run: String,
+    #[command(flatten)]
+    pub take_over: super::in_hand::TakeOver,
 }
 
 /// Runs the command: asks the worker to end and waits until it has. A worker that does not
@@ -34,23 +36,24 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     let run = store.resolve(&args.run)?;
     let dir = workspace.run_dir(&run);
     let by = Actor::current();
+    super::in_hand::check(&workspace, &run, &by, args.take_over)?;
     let second = worker::cancel_was_asked_since(&dir, SECOND_CANCEL);
     if worker::send(&dir, ControlCommand::Cancel, by.clone())? == Delivery::NotRunning {
         return Err(not_at_work(&store.open(&run)?));
     }
-    if second {
-        return kill(
-            &store,
-            &run,
-            by,
-            "it was cancelled a second time within 10 s",
-        );
-    }
-    if wait_until_free(&dir, PATIENCE)? {
+    if !second && wait_until_free(&dir, PATIENCE)? {
         output::note!("{}", what_became_of(&store.open(&run)?));
         return Ok(());
     }
-    kill(&store, &run, by, "it did not answer for 30 s")
+    let why = if second {
+        "it was cancelled a second time within 10 s"
+    } else {
+        "it did not answer for 30 s"
+    };
+    kill(&store, &run, by, why)?;
+    // A killed worker starts nothing any more.
+    worker::drain(globals.config_file())?;
+    Ok(())
 }
 
 fn what_became_of(view: &RunView) -> String {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Globals;
 use crate::error::CommandError;
 use crate::metrics::Resampling;
-use crate::pipeline::model_evaluation::{CompareDocument, Setting, compare_runs};
+use crate::pipeline::model_evaluation::{CompareDocument, Setting, SliceReport, compare_runs};
 use crate::text;
 
 /// Arguments of `netsec compare`.
@@ -76,10 +76,26 @@ fn table(d: &CompareDocument) -> String {
          {} rows are right by both, {} by neither\n",
         a.disagree, a.rows, a.only_first_right, a.only_second_right, a.both_right, a.neither_right
     ));
+    out.push_str(&slices(&d.slices));
     section(&mut out, "settings that differ", &d.parameters);
     section(&mut out, "data that differs", &d.data);
     for note in &d.notes {
         out.push_str(&format!("\nnote: {}\n", text::clean(note)));
+    }
+    out
+}
+
+/// The worst slices and the best, and how to read them.
+fn slices(report: &SliceReport) -> String {
+    let mut out = format!("\nslices: {}\n", report.caution);
+    for (word, slice) in [("worse", &report.worst), ("better", &report.best)] {
+        match slice {
+            Some(slice) => {
+                let words = text::clean(&slice.words(report.metric));
+                out.push_str(&format!("  {word} on {words}\n"));
+            }
+            None => out.push_str(&format!("  {word} on none beyond chance\n")),
+        }
     }
     out
 }
@@ -153,6 +169,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("values differ in"), "{text}");
+        assert!(text.contains("slice"), "{text}");
         let same = compare_runs(&first.workspace, "latest", "1b2c", 300).unwrap();
         assert!(same.parameters.is_empty() && same.data.is_empty());
         assert_eq!(same.agreement.disagree, 0);

@@ -136,8 +136,7 @@ fn write_config(workspace: &Workspace, batch: &Path, seed: u64) -> Result<(), Co
 fn train(workspace: &Workspace, note: &str) -> Result<RunId, CommandError> {
     let request = StartRequest {
         note: Some(note.to_owned()),
-        from: None,
-        by: Actor::current(),
+        ..StartRequest::by(Actor::current())
     };
     let run = worker::start(&workspace.config_file(), request)?;
     follow::follow_to_end(workspace, &run)?;

@@ -17,6 +17,7 @@ mod export;
 mod follow;
 mod healthcheck;
 mod import;
+mod in_hand;
 mod init;
 mod journal;
 mod keys;
@@ -25,6 +26,7 @@ mod output;
 mod plan;
 mod predict;
 mod progress;
+mod queue;
 mod reject;
 mod replay;
 mod resume;
@@ -76,6 +78,8 @@ pub enum Command {
     Import(import::Args),
     /// Start a run in its own worker process and follow it.
     Retrain(retrain::Args),
+    /// The runs that wait for their turn.
+    Queue(queue::Args),
     /// Follow or replay a run's log.
     Watch(watch::Args),
     /// List the runs.
@@ -189,6 +193,7 @@ impl Command {
             Command::Init(args) => init::run(args, globals),
             Command::Import(args) => import::run(args, globals),
             Command::Retrain(args) => retrain::run(args, globals),
+            Command::Queue(args) => queue::run(args, globals),
             Command::Watch(args) => watch::run(args, globals),
             Command::Runs(args) => runs::run(args, globals),
             Command::Show(args) => show::run(args, globals),

@@ -68,6 +68,9 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     if let Some(drifted) = plan.evidence.drifted {
         output::say!("  drift         {drifted} columns against the champion's data")?;
     }
+    if let Some(slice) = &plan.evidence.worse_slice {
+        output::say!("  WORSE on      {}", crate::text::clean(slice))?;
+    }
     output::say!("\nevidence")?;
     for rule in &plan.evidence.gate {
         output::say!("  {:<28} {}", rule.rule, rule.reason)?;

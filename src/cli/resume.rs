@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Globals, follow, output};
 use crate::error::CommandError;
+use crate::events::Actor;
 use crate::runs::RunStore;
 use crate::worker;
 
@@ -18,12 +19,15 @@ pub struct Args {
     /// Print the `show` document at the end (with --detach: the run id).
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub take_over: super::in_hand::TakeOver,
 }
 
 /// Runs the command.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     let workspace = globals.workspace();
     let run = RunStore::new(&workspace).resolve(&args.run)?;
+    super::in_hand::check(&workspace, &run, &Actor::current(), args.take_over)?;
     worker::resume(globals.config_file(), &run)?;
     if args.detach {
         if args.json {

@@ -32,6 +32,9 @@ fn head(out: &mut String, run: &ShowDocument) -> std::fmt::Result {
     if let Some(note) = &run.note {
         writeln!(out, "note: {}", clean(note))?;
     }
+    for setting in &run.settings {
+        writeln!(out, "changed: {}", clean(&setting.to_string()))?;
+    }
     if let Some(data) = &run.data {
         writeln!(
             out,

@@ -11,6 +11,8 @@ use crate::worker::{self, Delivery};
 pub struct Args {
     /// Run id, a unique prefix of one, or `latest`.
     pub run: String,
+    #[command(flatten)]
+    pub take_over: super::in_hand::TakeOver,
 }
 
 /// Runs the command.
@@ -19,7 +21,9 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     let store = RunStore::new(&workspace);
     let run = store.resolve(&args.run)?;
     let dir = workspace.run_dir(&run);
-    match worker::send(&dir, ControlCommand::StopAfterRound, Actor::current())? {
+    let by = Actor::current();
+    super::in_hand::check(&workspace, &run, &by, args.take_over)?;
+    match worker::send(&dir, ControlCommand::StopAfterRound, by)? {
         Delivery::Sent => {
             output::note!(
                 "run {run} was asked to finish its round, keep the best and go on to the evaluation"

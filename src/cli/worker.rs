@@ -4,6 +4,7 @@ use super::Globals;
 use crate::error::CommandError;
 use crate::runs::RunId;
 use crate::tracking::background::{self, Errand};
+use crate::worker::Begin;
 use crate::{logging, monitoring, worker};
 
 /// How much a worker stands back behind what people do on the machine.
@@ -18,6 +19,9 @@ pub struct Args {
     /// Id by which the starting process recognises this one.
     #[arg(long)]
     pub spawn_id: String,
+    /// Refuse a run that has begun.
+    #[arg(long)]
+    pub fresh: bool,
 }
 
 /// Runs the command.
@@ -25,7 +29,10 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     // First of all: a session of its own, so that no terminal's hang-up reaches this process.
     // Refused only to the leader of a group, which is one already.
     let _ = rustix::process::setsid();
-    let _ = rustix::process::nice(NICENESS);
+    // Not on top of what it inherits: the worker of a queued run is started by a worker.
+    if !rustix::process::getpriority_process(None).is_ok_and(|now| now >= NICENESS) {
+        let _ = rustix::process::setpriority_process(None, NICENESS);
+    }
     let run: RunId = args.run.parse().map_err(CommandError::usage)?;
     let workspace = globals.workspace();
     logging::init(&workspace);
@@ -36,7 +43,16 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
         let errand = Errand::Follow(&run);
         background::start(globals.config_file(), &workspace, &config.tracking, errand);
     }
-    let done = worker::execute(&workspace, &run, &args.spawn_id);
+    let begin = if args.fresh {
+        Begin::Fresh
+    } else {
+        Begin::Resume
+    };
+    let done = worker::execute(&workspace, &run, &args.spawn_id, begin);
     drop(metrics);
-    done
+    done?;
+    if let Err(e) = worker::drain(globals.config_file()) {
+        tracing::error!(error = %e, "the queue cannot be worked on");
+    }
+    Ok(())
 }

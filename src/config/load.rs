@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use toml::{Table, Value};
 
-use super::{Config, ServeConfig, StorageConfig, StorageKind};
+use super::{Config, ServeConfig, StorageConfig, StorageKind, TrainingConfig};
 use crate::error::CommandError;
 
 /// Environment variables that carry the prefix but are not overrides of a key.
@@ -166,7 +166,7 @@ fn invalid(e: &toml::de::Error, text: &str, name: &str) -> ConfigError {
 }
 
 /// serde names the types of the program; a reader of a TOML file knows whole numbers and lists.
-fn in_plain_words(message: &str) -> String {
+pub(super) fn in_plain_words(message: &str) -> String {
     let Some((before, expected)) = message.rsplit_once("expected ") else {
         return message.to_owned();
     };
@@ -181,7 +181,7 @@ fn in_plain_words(message: &str) -> String {
 }
 
 /// Finds the nearest expected key in serde's "unknown field `x`, expected one of `a`, `b`".
-fn suggest(message: &str) -> Option<String> {
+pub(super) fn suggest(message: &str) -> Option<String> {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let wrong = quoted.next()?;
     quoted
@@ -192,7 +192,7 @@ fn suggest(message: &str) -> Option<String> {
 }
 
 /// Checks what types cannot: ranges and combinations.
-fn check(config: &Config, name: &str) -> Result<(), ConfigError> {
+pub(super) fn check(config: &Config, name: &str) -> Result<(), ConfigError> {
     let wrong = |message: String| {
         Err(ConfigError::Invalid {
             place: name.to_owned(),
@@ -214,6 +214,9 @@ fn check(config: &Config, name: &str) -> Result<(), ConfigError> {
     }
     if config.training.learners.is_empty() {
         return wrong("[training] learners is empty, name at least one".to_owned());
+    }
+    if let Some(message) = empty_budget(&config.training) {
+        return wrong(message);
     }
     if config.approval.approvals == 0 {
         return wrong("[approval] approvals is 0, a push needs at least 1".to_owned());
@@ -286,6 +289,18 @@ fn check_serve(serve: &ServeConfig) -> Result<(), String> {
         return Err("[serve] tls_cert and tls_key belong together; one is missing".to_owned());
     }
     Ok(())
+}
+
+/// Names a learner that is to train for no round at all: known before hours of reading, not after.
+fn empty_budget(training: &TrainingConfig) -> Option<String> {
+    let learner = *training
+        .learners
+        .iter()
+        .find(|l| training.spec(**l).rounds() == 0)?;
+    let key = learner.budget_setting()?;
+    Some(format!(
+        "[training.{learner}] {key} is 0, it must be at least 1"
+    ))
 }
 
 /// Checks the names of the published store: they become keys of objects and paths of files.

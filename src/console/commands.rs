@@ -153,6 +153,9 @@ pub enum Command {
     StopAfterRound,
     CancelRun,
     ResumeRun,
+    QueueSooner,
+    MarkRead,
+    QueueStart,
     NextLearner,
     PreviousLearner,
     NextMetric,
@@ -313,12 +316,14 @@ impl CommandSpec {
 pub static COMMANDS: &[CommandSpec] = &[
     spec("home.open", Command::Open, HOME, &["enter"], "open", "Open the row under the cursor",
          "Opens the Train screen of the run, or the Approve screen of the waiting plan.").footer(1).shell("netsec show {run}"),
+    spec("home.mark-read", Command::MarkRead, HOME, &["m"], "mark read", "Mark what is new as read",
+         "Takes the list of what happened since you were last here off the screen.").footer(6),
     spec("run.new", Command::NewRun, RUNS, &["n"], "new run..", "Start a retrain",
-         "Asks for a note, then starts a run in its own worker process with the settings of config.toml.").footer(5).risk(Risk::Writes).shell("netsec retrain --detach"),
+         "Opens a form over the settings: data, learners, folds, rounds, cores, note; starts the run in its own worker process, or queues it.").footer(5).risk(Risk::Writes).shell("netsec retrain --detach"),
     spec("run.stop-after-round", Command::StopAfterRound, RUNS, &["c"], "stop", "Stop after this round",
          "Lets the learner finish the round and keeps the best model so far.").footer(3).risk(Risk::Writes).shell("netsec stop {run}"),
     spec("run.cancel", Command::CancelRun, RUNS, &["x"], "cancel..", "Cancel the run",
-         "Asks, then ends the run now; finished stages are kept for a resume.").footer(4).risk(Risk::Writes).shell("netsec cancel {run}"),
+         "Asks, then ends the run now; finished stages are kept for a resume. On a queued run: takes it out of the queue.").footer(4).risk(Risk::Writes).shell("netsec cancel {run}"),
     spec("run.resume", Command::ResumeRun, RUNS, &["r"], "resume..", "Resume the run",
          "Asks, then goes on from the last good stage of a crashed, failed or cancelled run.").footer(6).risk(Risk::Writes).shell("netsec resume {run}"),
 
@@ -353,7 +358,7 @@ pub static COMMANDS: &[CommandSpec] = &[
     spec("compare.marked", Command::CompareMarked, COMPARISON, &["v"], "marked", "Compare the marked runs",
          "Compares the two runs marked on Runs with each other.").footer(2),
     spec("compare.next-pane", Command::NextPane, COMPARISON, &["tab", "right", "l"], "next view", "Next view",
-         "Cycles through curves, confusion, change, differences and the rows on which the two disagree.").footer(3),
+         "Cycles through curves, confusion, change, slices, differences and the rows on which the two disagree.").footer(3),
     spec("compare.previous-pane", Command::PreviousPane, COMPARISON, &["shift-tab", "left", "h"], "former view", "Former view",
          "Cycles the views the other way."),
 
@@ -421,6 +426,11 @@ pub static COMMANDS: &[CommandSpec] = &[
          "Shows the runs whose id, state, learner, person or note contain all the words.").footer(2),
     spec("runs.mark", Command::MarkRun, RUN_LIST, &["space"], "mark", "Mark for a comparison",
          "Marks the run under the cursor; two marked runs are compared on Compare.").footer(3),
+
+    spec("queue.sooner", Command::QueueSooner, RUN_LIST, &["+"], "sooner", "Start this queued run sooner",
+         "Lets the queued run under the cursor and the one before it change places.").footer(4).risk(Risk::Writes).shell("netsec queue sooner {queued}"),
+    spec("queue.start", Command::QueueStart, RUN_LIST, &[], "start queued", "Start the next queued run",
+         "Starts the first queued run when no run is at work; a run that could not be started is tried again.").risk(Risk::Writes).shell("netsec queue start"),
 
     spec("logs.level", Command::LogLevel, LOGS, &["l"], "level", "Change the level",
          "Cycles the smallest level shown through detail, info, warn and error.").footer(1),

@@ -33,6 +33,8 @@ pub enum Pane {
     Confusion,
     /// How the confusion differs from the second's.
     Change,
+    /// Parts of the rows on which the first is better or worse.
+    Slices,
     /// What differs in settings and data.
     Differences,
     /// Rows on which the two disagree.
@@ -41,11 +43,12 @@ pub enum Pane {
 
 impl Pane {
     /// Every part, in the order of Tab.
-    pub const ALL: [Pane; 6] = [
+    pub const ALL: [Pane; 7] = [
         Pane::Roc,
         Pane::PrecisionRecall,
         Pane::Confusion,
         Pane::Change,
+        Pane::Slices,
         Pane::Differences,
         Pane::Rows,
     ];
@@ -61,6 +64,7 @@ impl CompareView {
     pub fn lines(&self) -> usize {
         self.document.as_ref().map_or(0, |d| match self.pane {
             Pane::Rows => d.disagreements.len() + 2,
+            Pane::Slices => d.slices.slices.len() + 4,
             Pane::Differences => d.parameters.len() + d.data.len() + d.notes.len(),
             Pane::Roc | Pane::PrecisionRecall | Pane::Confusion | Pane::Change => 0,
         })

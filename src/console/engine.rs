@@ -9,11 +9,13 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::effect::Effect;
 use super::follow::{self, FolderWatch};
+use super::jobs::Job;
 use super::message::Message;
 use super::terminal;
 use super::work::Work;
 use crate::error::CommandError;
 use crate::events::{Actor, FollowStop};
+use crate::presence::LastSeen;
 use crate::workspace::Workspace;
 
 /// What works for a console; ends its followings when dropped.
@@ -50,6 +52,15 @@ impl Engine {
             follow: None,
             _folder: follow::folder(workspace, config_file, sender.clone()),
             sender,
+        }
+    }
+
+    /// Notes where the person is, as the console closes.
+    pub fn leave(&self, seen: Option<LastSeen>) {
+        if let Some(seen) = seen
+            && let Err(e) = self.work.perform(Job::Seen(Box::new(seen)))
+        {
+            tracing::warn!(error = %e, "where somebody left off is not noted");
         }
     }
 

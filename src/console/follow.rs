@@ -4,14 +4,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::message::Message;
 use crate::error::CommandError;
 use crate::events::{FollowStop, LogFollower};
-use crate::runs::{EVENTS_FILE, RunId, RunStore, liveness};
+use crate::runs::{EVENTS_FILE, Queue, RunId, RunStore, liveness};
 use crate::storage::MANIFEST_FILE;
 use crate::workspace::Workspace;
 
@@ -19,6 +19,8 @@ use crate::workspace::Workspace;
 const FULL_SLICE: usize = 1_000;
 /// Time between two looks at the project's folder.
 const LOOK: Duration = Duration::from_secs(2);
+/// How often the console is told that somebody may still be there.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Follows a run's log until stopped.
 pub fn run(
@@ -82,7 +84,7 @@ impl Drop for FolderWatch {
 }
 
 /// Says [`Message::WorkspaceChanged`] when a run appears, a decision is journalled, the champion
-/// changes or `config.toml` is edited. Five `stat` calls every two seconds, on any file system.
+/// changes or `config.toml` is edited. A few `stat` calls every two seconds, on any file system.
 pub fn folder(
     workspace: &Workspace,
     config_file: PathBuf,
@@ -94,6 +96,8 @@ pub fn folder(
         workspace.final_model(),
         workspace.final_model().join(MANIFEST_FILE),
         config_file,
+        Queue::dir(workspace),
+        workspace.artifacts().join("leases"),
     ];
     let look = move || -> Vec<Option<SystemTime>> {
         paths
@@ -105,8 +109,15 @@ pub fn folder(
     let stop = Arc::clone(&stopped);
     let work = move || {
         let mut seen = look();
+        let mut minute = Instant::now();
         while !stop.load(Ordering::SeqCst) {
             std::thread::park_timeout(LOOK);
+            if minute.elapsed() >= MINUTE {
+                minute = Instant::now();
+                if inbox.send(Message::Minute).is_err() {
+                    return;
+                }
+            }
             let now = look();
             if now != seen {
                 seen = now;

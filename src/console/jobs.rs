@@ -11,12 +11,16 @@ use chrono::{DateTime, Utc};
 
 use super::browser::ask::{Asking, BrowseDone, BrowseJob};
 use super::comparison::Pair;
+use super::desk::{Desk, LeaseRow};
 use super::model::{Health, PlanRow, RunRow};
 use super::validation::Slicing;
+use crate::config::SettingChange;
 use crate::events::ControlCommand;
 use crate::findings::{Acknowledgement, Findings, Slices};
 use crate::pipeline::model_evaluation::CompareDocument;
+use crate::presence::LastSeen;
 use crate::runs::RunId;
+use crate::worker::Problem;
 
 /// A piece of slow work.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,11 +52,40 @@ pub enum Job {
         /// Why it may stay.
         note: String,
     },
-    /// Start a retrain.
+    /// Read the queue.
+    Desk,
+    /// Start the next queued run, if none is at work.
+    Drain,
+    /// Look whether a retrain can start, then start or queue it.
     Start {
         /// The user's note.
         note: Option<String>,
+        /// Settings that are others than in `config.toml`.
+        set: Vec<SettingChange>,
+        /// Whether it waits for its turn.
+        queue: bool,
     },
+    /// Do something with a run although somebody else has it in hand.
+    TakeOver {
+        /// The run.
+        run: RunId,
+        /// What to do.
+        then: Box<Job>,
+    },
+    /// Take a run in hand while its plan is decided on.
+    Hold(RunId),
+    /// Give it back.
+    LetGo(RunId),
+    /// Read where somebody left off.
+    LastSeen,
+    /// Note where somebody is.
+    Seen(Box<LastSeen>),
+    /// Take a run out of the queue.
+    Unqueue(String),
+    /// Let a queued run and the one before it change places.
+    Sooner(String),
+    /// Try a queued run again that could not be started, or start the next one.
+    StartQueued(Option<String>),
     /// Go on with a run.
     Resume(RunId),
     /// Send a command to a worker.
@@ -96,6 +129,34 @@ pub enum Done {
     Acknowledged(RunId, Acknowledgement),
     /// A worker was started for this run.
     Started(RunId),
+    /// What lies on the desk.
+    Desk(Desk),
+    /// Somebody else has the run in hand; nothing was done.
+    InHand {
+        /// Who.
+        lease: LeaseRow,
+        /// What was to be done.
+        then: Box<Job>,
+    },
+    /// A run was taken in hand or given back.
+    Hands,
+    /// Where somebody left off.
+    LastSeen(Box<LastSeen>),
+    /// It is noted where somebody is.
+    SeenNoted,
+    /// A look at the queue; the run that was started from it, if one was.
+    Drained(Option<RunId>),
+    /// The check before the start found this; nothing was started.
+    NotStarted(Vec<Problem>),
+    /// A run was queued.
+    Queued {
+        /// Its entry.
+        id: String,
+        /// The run at work that it waits for.
+        behind: Option<RunId>,
+    },
+    /// The queue was changed; a sentence.
+    QueueChanged(String),
     /// The command was written for the worker.
     Controlled(RunId, ControlCommand),
     /// A decision was taken; the receipt.
@@ -136,7 +197,13 @@ pub enum JobKey {
     Export,
     /// What could be opened.
     Proposals,
-    /// Everything that writes.
+    /// [`Job::Desk`] and [`Job::Drain`].
+    Desk,
+    /// [`Job::Hold`] and [`Job::LetGo`].
+    Hands,
+    /// [`Job::LastSeen`] and [`Job::Seen`].
+    Seen,
+    /// Everything that a person asks for and that writes.
     Action,
 }
 
@@ -152,7 +219,14 @@ impl Job {
             Job::Findings(_) => JobKey::Findings,
             Job::Slices(_) => JobKey::Slices,
             Job::Browse(_, job) => job.key(),
-            Job::Start { .. }
+            Job::Desk | Job::Drain => JobKey::Desk,
+            Job::Hold(_) | Job::LetGo(_) => JobKey::Hands,
+            Job::LastSeen | Job::Seen(_) => JobKey::Seen,
+            Job::TakeOver { .. }
+            | Job::Start { .. }
+            | Job::Unqueue(_)
+            | Job::Sooner(_)
+            | Job::StartQueued(_)
             | Job::Resume(_)
             | Job::Control(..)
             | Job::Acknowledge { .. }

@@ -308,6 +308,7 @@ fn level(envelope: &Envelope) -> Level {
         | Event::ApprovalDecided { .. }
         | Event::PushStepFinished { .. }
         | Event::ControlReceived { .. } => Level::Info,
+        Event::LeaseTaken { .. } => Level::Warn,
     }
 }
 

@@ -49,6 +49,8 @@ pub enum Message {
         /// Why.
         error: ErrorReport,
     },
+    /// Another minute has gone by.
+    Minute,
     /// Something changed among the runs, the journal or the champion.
     WorkspaceChanged,
     /// A job came back.

@@ -6,17 +6,20 @@
 //! person can do is a row of [`commands::COMMANDS`]. The console owns no run: it reads logs that
 //! worker processes write and may be closed at any moment.
 
+pub mod away;
 pub mod browser;
 pub mod canvas;
 pub mod capabilities;
 pub mod clipboard;
 pub mod commands;
 pub mod comparison;
+pub mod desk;
 pub mod dialogs;
 pub mod effect;
 pub mod engine;
 pub mod follow;
 pub mod glyphs;
+pub mod hands;
 pub mod hits;
 pub mod jobs;
 pub mod keymap;
@@ -115,6 +118,8 @@ pub fn run(options: Options) -> Result<(), CommandError> {
         match Console::open(&options, model) {
             Ok(mut console) => {
                 let result = console.run().await;
+                let seen = update::seen(&mut console.model, Utc::now());
+                console.engine.leave(seen);
                 (result, console.model.jobs.busy(JobKey::Action))
             }
             Err(e) => (Err(e), false),

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, FixedOffset, Utc};
 
+use super::away::Away;
 use super::browser::Browser;
 use super::capabilities::Capabilities;
 use super::commands::{Command, Risk, Screen};
 use super::comparison::CompareView;
+use super::desk::{Desk, QueueRow};
 use super::dialogs::Dialog;
 use super::glyphs::Glyphs;
 use super::jobs::{JobKey, Jobs};
@@ -18,6 +20,7 @@ use super::replay::Replay;
 use super::run_table::RunTable;
 use super::theme::{Theme, Tone};
 use super::validation::ValidationView;
+use crate::config::Config;
 use crate::error::ErrorReport;
 use crate::events::{
     ControlCommand, Envelope, Outcome, RuleResult, RunState, StageName, StageStatus,
@@ -43,6 +46,10 @@ pub struct RunRow {
     pub by: String,
     /// The user's note.
     pub note: Option<String>,
+    /// How far its log goes.
+    pub seq: u64,
+    /// PSI by column, the largest first.
+    pub drift: Arc<Vec<(String, f64)>>,
 }
 
 /// A plan that waits for a decision.
@@ -78,6 +85,8 @@ pub struct PlanRow {
     pub drifted: Option<u64>,
     /// Problems of the data behind it, the worst first.
     pub problems: Vec<PlanProblem>,
+    /// The part of the test rows on which it is worse than the champion beyond chance, in words.
+    pub worse_slice: Option<String>,
     /// Approvals so far.
     pub approvals: usize,
     /// Approvals needed.
@@ -118,6 +127,10 @@ pub struct Health {
     pub disk_free: Option<u64>,
     /// What is wrong with `config.toml`, when something is.
     pub config: Option<ErrorReport>,
+    /// What `config.toml` and the environment say, when they are in order.
+    pub settings: Option<Box<Config>>,
+    /// Cores of the machine; 0 = not known.
+    pub cores: usize,
     /// How sending to the tracking server stands.
     pub tracking: tracking::Status,
     /// How the champion does by analysts' verdicts; `None` without any.
@@ -206,6 +219,12 @@ pub struct Model {
     pub plans: Vec<PlanRow>,
     /// The machinery.
     pub health: Health,
+    /// Whether the start form opens as soon as `config.toml` was read.
+    pub form_wanted: bool,
+    /// What waits for its turn, and who has what in hand.
+    pub desk: Desk,
+    /// What has happened since the person was last here.
+    pub away: Away,
     /// The run on screen.
     pub open: Option<OpenRun>,
     /// Whether the newest run is shown when a newer one starts.
@@ -268,6 +287,9 @@ impl Model {
             runs: None,
             plans: Vec::new(),
             health: Health::default(),
+            form_wanted: false,
+            desk: Desk::default(),
+            away: Away::default(),
             open: None,
             follow_newest: true,
             home_cursor: 0,
@@ -306,6 +328,13 @@ impl Model {
     /// The runs that were read.
     pub fn run_rows(&self) -> &[RunRow] {
         self.runs.as_deref().unwrap_or(&[])
+    }
+    /// The queued run under the cursor of Runs.
+    pub fn queued_row(&self) -> Option<&QueueRow> {
+        if self.screen != Screen::Runs {
+            return None;
+        }
+        self.desk.queue.get(self.run_table.queue_cursor?)
     }
     /// Puts the cursor of Runs on a run, or on the nearest row there is.
     pub fn seek_run(&mut self, run: Option<&RunId>) {
@@ -417,6 +446,16 @@ impl Model {
                 Some(error) => no(&format!("config.toml: {}", error.message)),
                 None => Availability::Enabled,
             },
+            // On a queued run the same key takes it out of the queue.
+            Command::CancelRun if self.queued_row().is_some() => Availability::Enabled,
+            Command::QueueSooner if self.queued_row().is_none() => {
+                no("the cursor is on no queued run")
+            }
+            Command::QueueSooner if self.run_table.queue_cursor == Some(0) => {
+                no("it is the first already")
+            }
+            Command::MarkRead if self.away.news.is_empty() => no("nothing is new"),
+            Command::QueueStart if self.desk.queue.is_empty() => no("nothing is queued"),
             Command::StopAfterRound | Command::CancelRun if self.open.is_none() => {
                 no("there is no run")
             }
@@ -436,6 +475,9 @@ impl Model {
                     Availability::Enabled
                 }
             },
+            Command::OpenRun | Command::MarkRun if self.queued_row().is_some() => {
+                no("this run has not started yet")
+            }
             Command::OpenRun | Command::MarkRun
                 if self.run_table.chosen(self.run_rows()).is_none() =>
             {
@@ -540,6 +582,12 @@ impl Model {
             Some(arguments) => arguments,
             None => run.unwrap_or("latest").to_owned(),
         };
+        let queued = self.queued_row().map(|q| q.id.as_str());
+        if command == Command::CancelRun
+            && let Some(id) = queued
+        {
+            return Some(format!("netsec queue remove {id}"));
+        }
         Some(
             template
                 .replace("{run}", run.unwrap_or("latest"))
@@ -550,6 +598,7 @@ impl Model {
                     &quoted(&filter().unwrap_or("FILTER".to_owned())),
                 )
                 .replace("{data}", &data),
+                .replace("{queued}", queued.unwrap_or("ID")),
         )
     }
 }

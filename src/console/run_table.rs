@@ -47,6 +47,8 @@ pub struct RunTable {
     pub filter: String,
     /// The row under the cursor.
     pub cursor: usize,
+    /// The queued run under the cursor, when it stands above the runs.
+    pub queue_cursor: Option<usize>,
     /// Runs marked for a comparison, at most two, oldest mark first.
     pub marks: Vec<RunId>,
 }

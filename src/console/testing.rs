@@ -9,6 +9,7 @@ use ratatui::layout::Rect;
 use super::canvas::Canvas;
 use super::capabilities::Capabilities;
 use super::comparison::{Other, Pair};
+use super::desk::{Desk, LeaseRow, QueueRow};
 use super::glyphs::Glyphs;
 use super::jobs::Done;
 use super::keymap::Keymap;
@@ -17,6 +18,7 @@ use super::model::{ChampionLine, Health, Model, PlanProblem, PlanRow, RunRow, Se
 use super::screens;
 use super::theme::Colours;
 use super::update::{begin, update};
+use crate::config::Config;
 use crate::dataset::Labels;
 use crate::events::{
     Actor, CheckVerdict, DriftVerdict, Envelope, Event, FitPhase, GateVerdict, LearnerTest,
@@ -25,7 +27,10 @@ use crate::events::{
 use crate::metrics::{
     Metric, Resampling, TestMetrics, agreement, most_probable, paired_differences,
 };
-use crate::pipeline::model_evaluation::{CompareDocument, Disagreement, Setting, Side, curves};
+use crate::pipeline::model_evaluation::{
+    CompareDocument, Disagreement, Setting, Side, Slice, SliceReport, curves,
+};
+use crate::presence::{LastSeen, SeenRun};
 use crate::runs::RunId;
 use crate::tracking::status::Status;
 
@@ -442,6 +447,7 @@ pub fn plan() -> PlanRow {
                 acknowledged: None,
             },
         ],
+        worse_slice: None,
         approvals: 0,
         needed: 1,
     }
@@ -462,6 +468,8 @@ pub fn rows() -> Vec<RunRow> {
             f1,
             by: by.into(),
             note: note.map(str::to_owned),
+            seq: 40,
+            drift: Default::default(),
         }
     };
     use Outcome::*;
@@ -492,9 +500,87 @@ pub fn health() -> Health {
         champion: ChampionLine::Version("v1".into(), "20261118-0905-4d9c".parse().unwrap()),
         disk_free: Some(41_000_000_000),
         config: None,
+        settings: Some(Box::new(settings())),
+        cores: 2,
         tracking: Status::default(),
         concept: None,
     }
+}
+
+/// What `config.toml` says.
+pub fn settings() -> Config {
+    let mut config = Config::default();
+    config.source.path = "flows.csv".into();
+    config.schema.label = Some("label".into());
+    config
+}
+
+/// A start without anything changed.
+pub fn plain_start() -> super::jobs::Job {
+    super::jobs::Job::Start {
+        note: None,
+        set: vec![],
+        queue: false,
+    }
+}
+
+/// Two runs that wait behind the one at work.
+pub fn desk() -> Desk {
+    let row = |id: &str, by: &str, minutes, settings: &[&str], note: Option<&str>| QueueRow {
+        id: id.into(),
+        created_at: start() + TimeDelta::minutes(minutes),
+        by: by.into(),
+        note: note.map(str::to_owned),
+        settings: settings.iter().map(|s| (*s).to_owned()).collect(),
+        held: None,
+    };
+    Desk {
+        queue: vec![
+            row("q-1c77", "jon", 2, &["training.folds 10 (config 3)"], None),
+            row("q-b04e", "mara", 4, &[], Some("after the feed is back")),
+        ],
+        stuck: false,
+        leases: vec![],
+        decisions: Some(vec![]),
+    }
+}
+
+/// Jon has run 7f3a in hand.
+pub fn jons_lease() -> LeaseRow {
+    LeaseRow {
+        run: run_id(),
+        by: Actor {
+            name: "jon".into(),
+            from: "10.2.0.9".into(),
+        },
+        since: start() + TimeDelta::minutes(7),
+        taken_from: None,
+        mine: false,
+    }
+}
+
+/// Comes back after three days: two runs ended, one began, a plan was decided, a column drifts.
+pub fn come_back(model: &mut Model) {
+    let mut all = model.run_rows().to_vec();
+    all[0].drift = vec![("dst_host_srv_count".to_owned(), 0.23)].into();
+    let mut before = LastSeen {
+        v: 1,
+        at: Some(start() - TimeDelta::days(3)),
+        ..LastSeen::default()
+    };
+    let old = SeenRun {
+        seq: 1,
+        outcome: Outcome::Running,
+    };
+    before.runs.insert(all[2].id.clone(), old);
+    before.runs.insert(all[3].id.clone(), old);
+    before.drift.insert("dst_host_srv_count".into(), 0.08);
+    let mut desk = desk();
+    desk.queue.clear();
+    desk.decisions = Some(vec![(7, "v0 rejected by jon".into())]);
+    job_done(model, Done::Runs(all));
+    job_done(model, Done::Desk(desk));
+    job_done(model, Done::LastSeen(Box::new(before)));
 }
 
 pub fn capabilities() -> Capabilities {
@@ -511,6 +597,47 @@ pub fn pair() -> Pair {
     Pair {
         first: run_id(),
         other: Other::Champion,
+    }
+}
+
+/// One slice worse beyond chance, one better, one of neither kind.
+fn slice_report() -> SliceReport {
+    use crate::metrics::PairedVerdict::*;
+    let slice = |name: &str, rows, difference: f64, half, verdict| Slice {
+        column: "service".into(),
+        name: name.into(),
+        rows,
+        first: 0.9 + difference,
+        second: 0.9,
+        difference,
+        low: difference - half,
+        high: difference + half,
+        adjusted_p: if verdict == NotSeparable { 0.4 } else { 0.002 },
+        verdict,
+    };
+    let slices = vec![
+        slice("service = smtp", 1_911, -0.012, 0.008, Worse),
+        slice(
+            "duration 0.2 to below 1.5",
+            2_812,
+            -0.002,
+            0.01,
+            NotSeparable,
+        ),
+        slice("service = ftp_data", 640, 0.061, 0.02, Better),
+    ];
+    SliceReport {
+        metric: Metric::F1,
+        considered: 61,
+        too_small: 4,
+        worst: Some(slices[0].clone()),
+        best: Some(slices[2].clone()),
+        slices,
+        caution:
+            "61 slices were looked at; 4 more have too few rows. About 4 would look better or \
+                  worse by chance alone; a verdict is given only where it holds over all of them \
+                  (Holm, 5 %)"
+                .into(),
     }
 }
 
@@ -558,6 +685,7 @@ pub fn compared() -> CompareDocument {
                     has seen"
             .to_owned(),
         metrics: paired_differences(&labels, &a, &b, &Metric::ALL, resampling).unwrap(),
+        slices: slice_report(),
         agreement: agreement(&labels.codes, &most_probable(&a, 2), &most_probable(&b, 2)),
         disagreements: vec![Disagreement {
             row: 17,
@@ -604,6 +732,9 @@ pub fn job_done(model: &mut Model, done: Done) {
             .iter()
             .find(|a| a.asking.number == number)
             .map_or(JobKey::Rows, |a| a.key),
+        Done::Desk(_) | Done::Drained(_) => JobKey::Desk,
+        Done::Hands => JobKey::Hands,
+        Done::LastSeen(_) | Done::SeenNoted => JobKey::Seen,
         _ => JobKey::Action,
     };
     // A reading job runs already or is begun here, as the loop would.
@@ -622,7 +753,10 @@ pub fn job_done(model: &mut Model, done: Done) {
                     column: String::new(),
                     stop: Default::default(),
                 }),
-                _ => Job::Start { note: None },
+                JobKey::Desk => Job::Desk,
+                JobKey::Hands => Job::Hold(run_id()),
+                JobKey::Seen => Job::LastSeen,
+                _ => plain_start(),
             };
             model.jobs.submit(job, start()).map_or(0, |(g, _)| g)
         }
@@ -736,8 +870,8 @@ pub fn draw(model: &Model) -> Buffer {
 
 /// An action that was asked for fails.
 pub fn fail_action(model: &mut Model, error: crate::error::ErrorReport) {
-    use super::jobs::{Job, JobKey};
-    let job = Job::Start { note: None };
+    use super::jobs::JobKey;
+    let job = plain_start();
     let generation = model.jobs.submit(job, start()).map_or(0, |(g, _)| g);
     update(
         model,

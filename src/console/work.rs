@@ -7,26 +7,33 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::browser;
 use super::comparison::{Other, Pair};
+use super::desk::{Desk, QueueRow};
+use super::hands::Hands;
 use super::jobs::{Done, Job};
 use super::model::{ChampionLine, Health, PlanProblem, PlanRow, RunRow};
 use super::validation::Slicing;
-use crate::config::{self, Config};
+use crate::approval::{Decision, Journal, JournalRecord};
+use crate::config::{self, Config, SettingChange};
 use crate::error::CommandError;
-use crate::events::{Actor, Outcome};
+use crate::events::{Actor, Outcome, RunState};
 use crate::findings::{self, Finding, Findings, FindingsReader};
 use crate::monitoring;
 use crate::pipeline::model_evaluation;
 use crate::pipeline::model_pusher::{self, PendingPlan, Receipt};
-use crate::runs::{EVENTS_FILE, RunId, RunStore};
+use crate::presence::LastSeen;
+use crate::runs::{EVENTS_FILE, Queue, RunId, RunStore};
 use crate::storage::{MANIFEST_FILE, load_champion};
 use crate::tracking::background::{self, Errand};
 use crate::tracking::status::{Status, StatusReader};
 use crate::traffic::{self, ConceptReader};
-use crate::worker::{self, Delivery, StartRequest};
+use crate::worker::{self, Delivery, Drained, StartRequest};
 use crate::workspace::Workspace;
 
 /// Runs that are read for the list; older ones are a matter for `netsec runs`.
 const RUNS: usize = 200;
+
+/// Columns of a run whose drift is kept in the list.
+const DRIFT: usize = 50;
 
 /// What jobs work with.
 pub struct Work {
@@ -37,6 +44,8 @@ pub struct Work {
     rows: Mutex<HashMap<RunId, (u64, RunRow)>>,
     // The champion by the bytes of its manifest: hashing the model once is enough.
     champion: Mutex<Option<(Vec<u8>, ChampionLine)>>,
+    // Who has which run in hand.
+    hands: Hands,
     // What waits for the tracking server; runs that have not changed are not read again.
     tracking: Mutex<StatusReader>,
     // Analysts' verdicts, folded again when there are more.
@@ -49,6 +58,7 @@ impl Work {
     /// Jobs over a project, in the name of somebody.
     pub fn new(workspace: Workspace, config_file: PathBuf, by: Actor) -> Self {
         Self {
+            hands: Hands::new(workspace.clone(), by.clone()),
             workspace,
             config_file,
             by,
@@ -66,7 +76,27 @@ impl Work {
 
     /// Does a job.
     pub fn perform(&self, job: Job) -> Result<Done, CommandError> {
+        if let Some(in_hand) = self.hands.before(&job)? {
+            return Ok(in_hand);
+        }
         match job {
+            Job::TakeOver { run, then } => {
+                self.hands.take_over(&run, &then)?;
+                self.perform(*then)
+            }
+            Job::Hold(run) => self.hands.hold(&run).map(|()| Done::Hands),
+            Job::LetGo(run) => self.hands.let_go(&run).map(|()| Done::Hands),
+            Job::LastSeen => {
+                let before = LastSeen::read(&self.workspace, &self.by.name);
+                Ok(Done::LastSeen(Box::new(before)))
+            }
+            Job::Seen(seen) => {
+                // Who may only look cannot be remembered; that is no error.
+                if let Err(e) = seen.write(&self.workspace, &self.by.name) {
+                    tracing::debug!(error = %e, "where somebody is cannot be noted");
+                }
+                Ok(Done::SeenNoted)
+            }
             Job::Runs => self.runs().map(Done::Runs),
             Job::Plans => self.plans().map(Done::Plans),
             Job::Compare(pair) => self.compare(pair),
@@ -86,7 +116,32 @@ impl Work {
                 self.send_in_background(&self.config()?);
                 Ok(Done::SyncStarted)
             }
-            Job::Start { note } => self.start(note),
+            Job::Desk => self.desk().map(Done::Desk),
+            Job::Drain => self.drain(),
+            Job::Start { note, set, queue } => self.start(note, set, queue),
+            Job::Unqueue(id) => {
+                let queue = Queue::new(&self.workspace).lock()?;
+                queue.remove(&queue.find(&id)?.id)?;
+                Ok(Done::QueueChanged(format!("{id} does not wait any more.")))
+            }
+            Job::Sooner(id) => {
+                Queue::new(&self.workspace).lock()?.sooner(&id)?;
+                Ok(Done::QueueChanged(format!("{id} starts sooner.")))
+            }
+            Job::StartQueued(held) => {
+                if let Some(id) = held {
+                    Queue::new(&self.workspace).lock()?.hold(&id, None)?;
+                }
+                match worker::drain(&self.config_file)? {
+                    Drained::Started(run) => Ok(Done::Started(run)),
+                    Drained::Waits(run) => Ok(Done::QueueChanged(format!(
+                        "Run {run} is at work; the queue waits for its end."
+                    ))),
+                    Drained::Empty => Ok(Done::QueueChanged(
+                        "Nothing waits that could be started.".to_owned(),
+                    )),
+                }
+            }
             Job::Resume(run) => self.resume(run),
             Job::Control(run, command) => {
                 let dir = self.workspace.run_dir(&run);
@@ -101,15 +156,18 @@ impl Work {
                 let config = self.config()?;
                 let by = self.by.clone();
                 let receipt =
-                    model_pusher::approve(&self.workspace, &config, &plan_id, by, &reason)?;
+                    model_pusher::approve(&self.workspace, &config, &plan_id, by, &reason);
+                self.hands.decided(&plan_id);
+                let receipt = receipt?;
                 self.send_in_background(&config);
                 Ok(decided(receipt, true))
             }
             Job::Reject { plan_id, reason } => {
                 let config = self.config()?;
                 let by = self.by.clone();
-                let receipt =
-                    model_pusher::reject(&self.workspace, &config, &plan_id, by, &reason)?;
+                let receipt = model_pusher::reject(&self.workspace, &config, &plan_id, by, &reason);
+                self.hands.decided(&plan_id);
+                let receipt = receipt?;
                 self.send_in_background(&config);
                 Ok(decided(receipt, false))
             }
@@ -140,13 +198,72 @@ impl Work {
         Ok(Done::Compared(pair, Box::new(found)))
     }
 
-    fn start(&self, note: Option<String>) -> Result<Done, CommandError> {
+    fn start(
+        &self,
+        note: Option<String>,
+        set: Vec<SettingChange>,
+        queue: bool,
+    ) -> Result<Done, CommandError> {
         let request = StartRequest {
             note,
-            from: None,
-            by: self.by.clone(),
+            set,
+            ..StartRequest::by(self.by.clone())
         };
-        worker::start(&self.config_file, request).map(Done::Started)
+        let (config, settings) = request.config(&self.config_file)?;
+        let problems = worker::preflight(&self.workspace, &config);
+        if !problems.is_empty() {
+            return Ok(Done::NotStarted(problems));
+        }
+        if !queue {
+            let run = worker::start(&self.config_file, request)?;
+            self.hands.started(&run);
+            return Ok(Done::Started(run));
+        }
+        let entry = worker::enqueue(&self.config_file, &config, request.new_run(settings))?;
+        let behind = match worker::drain(&self.config_file)? {
+            Drained::Started(run) => return Ok(Done::Started(run)),
+            Drained::Waits(run) => Some(run),
+            Drained::Empty => None,
+        };
+        Ok(Done::Queued {
+            id: entry.id,
+            behind,
+        })
+    }
+
+    fn desk(&self) -> Result<Desk, CommandError> {
+        let waiting = Queue::new(&self.workspace).waiting()?;
+        Ok(Desk {
+            stuck: worker::is_stuck(&self.workspace)?,
+            leases: self.hands.leases(),
+            decisions: Some(self.decisions()?),
+            queue: waiting.entries.into_iter().map(QueueRow::from).collect(),
+        })
+    }
+
+    /// Decisions in a few words; the person's own are no news to them.
+    fn decisions(&self) -> Result<Vec<(u64, String)>, CommandError> {
+        let words = |r: &JournalRecord| {
+            let version = &r.subject.version;
+            match r.decision {
+                _ if r.by.name == self.by.name => String::new(),
+                Decision::Approve => format!("{version} approved by {}", r.by.name),
+                Decision::Reject => format!("{version} rejected by {}", r.by.name),
+                Decision::Pushed => format!("{version} in production"),
+                Decision::RolledBack => format!("{version} put back by {}", r.by.name),
+                Decision::PushLost | Decision::RollbackLost => format!("{version} not pushed"),
+                Decision::Push | Decision::Rollback => String::new(),
+            }
+        };
+        let records = Journal::read(&self.workspace)?;
+        Ok(records.iter().map(|r| (r.seq, words(r))).collect())
+    }
+
+    fn drain(&self) -> Result<Done, CommandError> {
+        Ok(Done::Drained(match worker::drain(&self.config_file)? {
+            Drained::Started(run) => Some(run),
+            Drained::Waits(_) | Drained::Empty => None,
+        }))
     }
 
     fn resume(&self, run: RunId) -> Result<Done, CommandError> {
@@ -185,6 +302,8 @@ impl Work {
             f1: test.and_then(|t| t.f1),
             by: view.by().map_or("-".to_owned(), |by| by.name.clone()),
             note: view.note().map(str::to_owned),
+            seq: state.last_seq,
+            drift: Arc::new(drift(state)),
         };
         let ended = matches!(
             row.outcome,
@@ -263,10 +382,13 @@ impl Work {
         let disk_free = rustix::fs::statvfs(self.workspace.root())
             .ok()
             .map(|s| s.f_bavail.saturating_mul(s.f_frsize));
-        let (config, tracking) = match self.config_file.is_file().then(|| self.config()) {
-            Some(Ok(config)) => (None, self.tracking(&config)),
-            Some(Err(e)) => (Some(e.report()), Status::default()),
-            None => (None, Status::default()),
+        let (config, settings, tracking) = match self.config_file.is_file().then(|| self.config()) {
+            Some(Ok(config)) => {
+                let tracking = self.tracking(&config);
+                (None, Some(Box::new(config)), tracking)
+            }
+            Some(Err(e)) => (Some(e.report()), None, Status::default()),
+            None => (None, None, Status::default()),
         };
         let mut concept = self.concept.lock().unwrap_or_else(PoisonError::into_inner);
         let concept = match concept.read(&traffic::feedback_file(&self.workspace)) {
@@ -281,6 +403,8 @@ impl Work {
             champion: self.champion(),
             disk_free,
             config,
+            settings,
+            cores: std::thread::available_parallelism().map_or(0, usize::from),
             tracking,
             concept,
         }
@@ -311,6 +435,17 @@ impl Work {
         *known = Some((manifest, line.clone()));
         line
     }
+}
+
+/// PSI by column, the largest first, as many as are worth remembering.
+fn drift(state: &RunState) -> Vec<(String, f64)> {
+    let measured = state.drift.iter();
+    let mut drift: Vec<(String, f64)> = measured
+        .filter_map(|(column, psi, ..)| Some((column.clone(), (*psi)?)))
+        .collect();
+    drift.sort_by(|a, b| b.1.total_cmp(&a.1));
+    drift.truncate(DRIFT);
+    drift
 }
 
 /// The problems of a run's data, the largest drift first.
@@ -356,6 +491,7 @@ fn plan_row(pending: PendingPlan, problems: Vec<PlanProblem>) -> PlanRow {
         gate: plan.evidence.gate,
         drifted: plan.evidence.drifted,
         problems,
+        worse_slice: plan.evidence.worse_slice,
         approvals,
         needed,
     }

@@ -425,6 +425,13 @@ pub enum Event {
         /// By whom.
         by: Actor,
     },
+    /// Somebody took the run over from somebody else who had it in hand.
+    LeaseTaken {
+        /// Who has it now.
+        by: Actor,
+        /// Who had it.
+        from: Actor,
+    },
     /// Something worth knowing that stops nothing.
     Warning {
         /// A stable code.

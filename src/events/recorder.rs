@@ -99,6 +99,7 @@ fn is_durable(event: &Event) -> bool {
             | Event::ApprovalDecided { .. }
             | Event::PushStepFinished { .. }
             | Event::ControlReceived { .. }
+            | Event::LeaseTaken { .. }
             | Event::RunFinished { .. }
     )
 }

@@ -170,6 +170,8 @@ pub struct RunState {
     pub heartbeat: Option<(u64, f32)>,
     /// Commands received.
     pub controls: Vec<(ControlCommand, Actor)>,
+    /// Who took the run over, and from whom.
+    pub takeovers: Vec<(Actor, Actor)>,
     /// Warnings: (code, text).
     pub warnings: Vec<(String, String)>,
     /// The error that ended the run.
@@ -224,6 +226,7 @@ impl Default for RunState {
             champion_before: None,
             heartbeat: None,
             controls: Vec::new(),
+            takeovers: Vec::new(),
             warnings: Vec::new(),
             error: None,
             pid: None,
@@ -515,6 +518,7 @@ impl RunState {
             Event::ControlReceived { command, by } => {
                 self.controls.push((*command, by.clone()));
             }
+            Event::LeaseTaken { by, from } => self.takeovers.push((by.clone(), from.clone())),
             Event::Warning { code, text } => {
                 // A resumed run says again what its reused stages had said.
                 let warning = (code.clone(), text.clone());

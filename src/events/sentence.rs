@@ -224,6 +224,13 @@ fn said(event: &Event) -> Option<String> {
                 ControlCommand::Cancel => "cancel",
             }
         ),
+        Event::LeaseTaken { by, from } => format!(
+            "{} ({}) took the run over from {} ({})",
+            clean(&by.name),
+            clean(&by.from),
+            clean(&from.name),
+            clean(&from.from)
+        ),
         Event::Warning { text, .. } => format!("warning: {}", clean(text)),
         Event::RunFinished { outcome, error } => match error {
             Some(error) => format!("run {}: {}", outcome.as_str(), clean(&error.message)),

@@ -270,6 +270,7 @@ pub(crate) fn any_event() -> impl Strategy<Value = Event> {
             command: ControlCommand::StopAfterRound,
             by
         }),
+        (actor(), actor()).prop_map(|(by, from)| Event::LeaseTaken { by, from }),
         (text(), text()).prop_map(|(code, text)| Event::Warning { code, text }),
         (outcome(), option::of(error()))
             .prop_map(|(outcome, error)| Event::RunFinished { outcome, error }),

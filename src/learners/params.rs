@@ -59,6 +59,15 @@ impl LearnerId {
             LearnerId::LinfaLogistic => "linfa_logistic",
         }
     }
+    /// The setting that bounds its rounds, trees or iterations; one tree has none.
+    pub const fn budget_setting(self) -> Option<&'static str> {
+        match self {
+            LearnerId::LogisticRegression | LearnerId::LinfaLogistic => Some("max_iterations"),
+            LearnerId::RandomForest => Some("trees"),
+            LearnerId::Adaboost | LearnerId::Xgboost => Some("rounds"),
+            LearnerId::DecisionTree | LearnerId::LinfaTree => None,
+        }
+    }
     /// Whether this learner is only a baseline, never selected for a push.
     pub fn is_baseline(self) -> bool {
         matches!(self, LearnerId::LinfaTree | LearnerId::LinfaLogistic)

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Liveness, RunId, lock};
-use crate::config::Config;
+use crate::config::{ChangedSetting, Config};
 use crate::error::CommandError;
 use crate::events::{Actor, Damage, LogReader, Outcome, ReadLine, RunState, StageName};
 use crate::files;
@@ -47,9 +47,43 @@ pub struct RunRequest {
     /// The first stage that must run even when unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<StageName>,
+    /// The settings that were changed for this run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<ChangedSetting>,
+    /// The entry of the queue that this run was started from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued: Option<String>,
     /// The commit of the repository that the project lies in, if it lies in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git_commit: Option<String>,
+}
+
+/// What a new run is made with besides its configuration.
+#[derive(Clone, Debug)]
+pub struct NewRun {
+    /// Who asks.
+    pub by: Actor,
+    /// The user's note.
+    pub note: Option<String>,
+    /// The first stage that must run even when unchanged.
+    pub from: Option<StageName>,
+    /// The settings that were changed for this run; they are in the configuration already.
+    pub settings: Vec<ChangedSetting>,
+    /// The entry of the queue that it is started from.
+    pub queued: Option<String>,
+}
+
+impl NewRun {
+    /// A run by somebody with the settings as they are.
+    pub fn by(by: Actor) -> Self {
+        Self {
+            by,
+            note: None,
+            from: None,
+            settings: Vec::new(),
+            queued: None,
+        }
+    }
 }
 
 /// Why the runs of a workspace could not be read or made.
@@ -222,13 +256,7 @@ impl RunStore {
     ///
     /// # Errors
     /// When the folder or a file cannot be written.
-    pub fn create(
-        &self,
-        config: &Config,
-        by: Actor,
-        note: Option<String>,
-        from: Option<StageName>,
-    ) -> Result<RunId, CommandError> {
+    pub fn create(&self, config: &Config, new: NewRun) -> Result<RunId, CommandError> {
         let artifacts = self.workspace.artifacts();
         fs::create_dir_all(&artifacts).map_err(unwritable(&artifacts))?;
         let text = toml::to_string(config).map_err(|e| RunStoreError::Config(e.to_string()))?;
@@ -246,9 +274,11 @@ impl RunStore {
             let request = RunRequest {
                 run_id: run_id.clone(),
                 created_at,
-                by,
-                note,
-                from,
+                by: new.by,
+                note: new.note,
+                from: new.from,
+                settings: new.settings,
+                queued: new.queued,
                 git_commit: super::git::commit_of(self.workspace.root()),
             };
             let write = || -> io::Result<()> {

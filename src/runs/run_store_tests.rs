@@ -21,7 +21,13 @@ fn ids(texts: &[&str]) -> Vec<RunId> {
 
 fn make(store: &RunStore) -> RunId {
     store
-        .create(&Config::default(), actor(), Some("a note".into()), None)
+        .create(
+            &Config::default(),
+            NewRun {
+                note: Some("a note".into()),
+                ..NewRun::by(actor())
+            },
+        )
         .unwrap()
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{RunId, RunView};
+use crate::config::ChangedSetting;
 use crate::error::ErrorReport;
 use crate::events::{ArtifactRef, GateVerdict, Outcome, RuleResult, Summary};
 use crate::metrics::TestMetrics;
@@ -30,6 +31,8 @@ pub struct ShowDocument {
     pub note: Option<String>,
     /// SHA-256 of the configuration in force.
     pub config_sha256: Option<String>,
+    /// The settings that were changed for this run, with what the configuration said.
+    pub settings: Vec<ChangedSetting>,
     /// What was read; null until the snapshot is complete.
     pub data: Option<ShowData>,
     /// The six stages in running order.
@@ -190,6 +193,10 @@ impl ShowDocument {
             by: view.by().map(|a| a.name.clone()),
             note: view.note().map(str::to_owned),
             config_sha256: state.config_sha256.clone(),
+            settings: view
+                .request
+                .as_ref()
+                .map_or_else(Vec::new, |r| r.settings.clone()),
             data: state.source.as_ref().map(|source| ShowData {
                 source: source.clone(),
                 rows: state.rows,

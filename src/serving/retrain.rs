@@ -74,7 +74,7 @@ async fn start(admitted: Admitted) -> Result<Response, Refusal> {
     let request = StartRequest {
         note: note.filter(|n| !n.is_empty()),
         from: wanted.from,
-        by,
+        ..StartRequest::by(by)
     };
     // Starting waits for the worker's first sign.
     tokio::task::spawn_blocking(move || start_one(&app, request))

@@ -20,7 +20,7 @@ use signal_hook::iterator::{Handle, Signals};
 use crate::error::CommandError;
 use crate::events::{Actor, ControlCommand, Event, LogRecorder};
 use crate::learners::{FitControl, StopRequest};
-use crate::runs::{CONTROL_FILE, Liveness, liveness};
+use crate::runs::{CONTROL_FILE, EVENTS_FILE, Liveness, RunLock, liveness};
 
 /// The longest time a line lies unread when its wake-up was lost.
 const POLL: Duration = Duration::from_millis(250);
@@ -37,6 +37,15 @@ pub struct ControlLine {
     pub command: ControlCommand,
     /// By whom.
     pub by: Actor,
+}
+
+/// A line that asks for nothing: somebody took the run over. Written beside the commands because
+/// the log has one writer, the worker, and this is how it hears.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct TakeoverLine {
+    at: DateTime<Utc>,
+    taken_by: Actor,
+    taken_from: Actor,
 }
 
 /// What became of a command.
@@ -65,16 +74,7 @@ pub fn send(run_dir: &Path, command: ControlCommand, by: Actor) -> Result<Delive
         command,
         by,
     };
-    let mut bytes = serde_json::to_vec(&line).map_err(|e| fail(e.into()))?;
-    bytes.push(b'\n');
-    let mut file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(&path)
-        .map_err(fail)?;
-    // One write in append mode: lines of two senders never mix.
-    file.write_all(&bytes).map_err(fail)?;
-    file.sync_data().map_err(fail)?;
+    append(&path, &line).map_err(fail)?;
     // The pid belongs to the holder only while the lock is held; who is gone needs no wake-up.
     if let Some(pid) = holder.and_then(|h| Pid::from_raw(i32::try_from(h.pid).ok()?))
         && liveness(run_dir).is_ok_and(|l| l.is_held())
@@ -83,6 +83,39 @@ pub fn send(run_dir: &Path, command: ControlCommand, by: Actor) -> Result<Delive
         let _ = kill_process(pid, Signal::TERM);
     }
     Ok(Delivery::Sent)
+}
+
+/// Writes into the run's log that somebody took the run over: through its worker when one is at
+/// work, else directly.
+///
+/// # Errors
+/// When neither can be written.
+pub fn record_takeover(run_dir: &Path, by: Actor, from: Actor) -> Result<(), CommandError> {
+    let fail = |e: io::Error| {
+        CommandError::backend("the takeover cannot be written into the run's log").because(e)
+    };
+    if liveness(run_dir).map_err(fail)?.is_held() {
+        let line = TakeoverLine {
+            at: Utc::now(),
+            taken_by: by,
+            taken_from: from,
+        };
+        // No wake-up: nothing is asked of the worker, and it looks four times a second.
+        return append(&run_dir.join(CONTROL_FILE), &line).map_err(fail);
+    }
+    let _lock = RunLock::acquire(run_dir, "takeover")?;
+    let log = LogRecorder::open(&run_dir.join(EVENTS_FILE))?;
+    log.record_run(Event::LeaseTaken { by, from });
+    Ok(log.finish()?)
+}
+
+fn append<T: Serialize>(path: &Path, line: &T) -> io::Result<()> {
+    let mut bytes = serde_json::to_vec(line)?;
+    bytes.push(b'\n');
+    let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+    // One write in append mode: lines of two senders never mix.
+    file.write_all(&bytes)?;
+    file.sync_data()
 }
 
 /// Whether somebody asked to cancel within this time before now.
@@ -213,7 +246,13 @@ impl Ear {
                     self.unpaid.push(Instant::now());
                     self.obey(command, by);
                 }
-                Err(e) => tracing::warn!(error = %e, "a line of control.jsonl is no command"),
+                Err(e) => match serde_json::from_slice::<TakeoverLine>(&line) {
+                    Ok(line) => self.recorder.record_run(Event::LeaseTaken {
+                        by: line.taken_by,
+                        from: line.taken_from,
+                    }),
+                    Err(_) => tracing::warn!(error = %e, "a line of control.jsonl is no command"),
+                },
             }
             line.clear();
         }
@@ -234,7 +273,6 @@ impl Ear {
 mod tests {
     use super::*;
     use crate::events::LogReader;
-    use crate::runs::{EVENTS_FILE, RunLock};
 
     fn actor() -> Actor {
         Actor {

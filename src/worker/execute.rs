@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::control::ControlWatch;
 use super::heartbeat::Heartbeat;
-use super::spawn::frozen_config;
+use super::spawn::{Begin, frozen_config};
 use crate::config::Config;
 use crate::error::{CommandError, ErrorKind};
 use crate::events::{Actor, Event, LogReader, LogRecorder, Outcome, RunState};
@@ -27,7 +27,12 @@ const SCHEMA_FILE: &str = "schema.json";
 ///
 /// # Errors
 /// When the lock is taken, the run has finished, or the log cannot be written.
-pub fn execute(workspace: &Workspace, run: &RunId, spawn_id: &str) -> Result<(), CommandError> {
+pub fn execute(
+    workspace: &Workspace,
+    run: &RunId,
+    spawn_id: &str,
+    begin: Begin,
+) -> Result<(), CommandError> {
     let dir = workspace.run_dir(run);
     if !dir.is_dir() {
         return Err(CommandError::not_found(format!("there is no run `{run}`")));
@@ -36,6 +41,9 @@ pub fn execute(workspace: &Workspace, run: &RunId, spawn_id: &str) -> Result<(),
     let before = replay(&dir)?;
     if before.outcome == Outcome::Finished {
         return Err(CommandError::usage(format!("run {run} has finished")));
+    }
+    if begin == Begin::Fresh && before.run_id.is_some() {
+        return Err(CommandError::usage(format!("run {run} has begun already")));
     }
     let recorder = Arc::new(LogRecorder::open(&dir.join(EVENTS_FILE))?);
     let control = Arc::new(FitControl::new());

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 
-use crate::config::{self, Config};
+use crate::config::{self, ChangedSetting, Config, SettingChange};
 use crate::error::CommandError;
 use crate::events::{Actor, Outcome, StageName};
 use crate::runs::{
-    CONFIG_FILE, Liveness, RunId, RunStore, RunView, WORKER_LOG, last_holder, liveness,
+    CONFIG_FILE, Liveness, NewRun, RunId, RunStore, RunView, WORKER_LOG, last_holder, liveness,
 };
 use crate::workspace::Workspace;
 
@@ -29,8 +29,53 @@ pub struct StartRequest {
     pub note: Option<String>,
     /// This stage and all after it run even when unchanged.
     pub from: Option<StageName>,
+    /// Settings that are others than in `config.toml`.
+    pub set: Vec<SettingChange>,
     /// Who asks.
     pub by: Actor,
+}
+
+impl StartRequest {
+    /// A run by somebody with the settings as they are.
+    pub fn by(by: Actor) -> Self {
+        Self {
+            note: None,
+            from: None,
+            set: Vec::new(),
+            by,
+        }
+    }
+
+    /// The configuration of the run, and what in it was changed.
+    ///
+    /// # Errors
+    /// A wrong configuration, or a setting that cannot be changed so.
+    pub fn config(
+        &self,
+        config_file: &Path,
+    ) -> Result<(Config, Vec<ChangedSetting>), CommandError> {
+        let config = config::load(config_file)?;
+        Ok(config::with_changes(&config, &self.set)?)
+    }
+
+    /// The run that is asked for.
+    pub fn new_run(self, settings: Vec<ChangedSetting>) -> NewRun {
+        NewRun {
+            note: self.note,
+            from: self.from,
+            settings,
+            ..NewRun::by(self.by)
+        }
+    }
+}
+
+/// Whether a worker may go on with what an earlier one began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// It begins a run and refuses one that has begun: two that start the same run start it once.
+    Fresh,
+    /// It goes on from the last good stage.
+    Resume,
 }
 
 /// The folder of state that belongs to a configuration file.
@@ -46,11 +91,11 @@ pub fn workspace_of(config_file: &Path) -> Workspace {
 /// # Errors
 /// A wrong configuration; a folder that cannot be written; a worker that did not come up.
 pub fn start(config_file: &Path, request: StartRequest) -> Result<RunId, CommandError> {
-    let config = config::load(config_file)?;
+    let (config, settings) = request.config(config_file)?;
     let workspace = workspace_of(config_file);
     let store = RunStore::new(&workspace);
-    let run = store.create(&config, request.by, request.note, request.from)?;
-    spawn(config_file, &workspace, &run, &config)?;
+    let run = store.create(&config, request.new_run(settings))?;
+    spawn(config_file, &workspace, &run, &config, Begin::Fresh)?;
     Ok(run)
 }
 
@@ -83,7 +128,7 @@ pub fn resume(config_file: &Path, run: &RunId) -> Result<(), CommandError> {
         .hint("`netsec retrain` starts a new run and reuses what is unchanged."));
     }
     let config = frozen_config(&view.dir)?;
-    spawn(config_file, &workspace, run, &config)
+    spawn(config_file, &workspace, run, &config, Begin::Resume)
 }
 
 /// Reads a run; one whose lock is held a second time after a moment. The kernel needs a while to
@@ -109,11 +154,12 @@ pub(super) fn frozen_config(run_dir: &Path) -> Result<Config, CommandError> {
     Ok(config::parse(&text, &path.display().to_string(), [])?)
 }
 
-fn spawn(
+pub(super) fn spawn(
     config_file: &Path,
     workspace: &Workspace,
     run: &RunId,
     config: &Config,
+    begin: Begin,
 ) -> Result<(), CommandError> {
     let dir = workspace.run_dir(run);
     let spawn_id = format!("{:016x}", rand::thread_rng().r#gen::<u64>());
@@ -126,10 +172,15 @@ fn spawn(
         .map_err(failed)?;
     let log_begins = log.metadata().map_err(failed)?.len();
     let cores = config.training.core_budget().to_string();
-    let child = Command::new(program().map_err(failed)?)
+    let mut command = Command::new(program().map_err(failed)?);
+    command
         .arg("--config")
         .arg(std::path::absolute(config_file).map_err(failed)?)
-        .args(["worker", "--run", run.as_str(), "--spawn-id", &spawn_id])
+        .args(["worker", "--run", run.as_str(), "--spawn-id", &spawn_id]);
+    if begin == Begin::Fresh {
+        command.arg("--fresh");
+    }
+    let child = command
         .stdin(Stdio::null())
         .stdout(log.try_clone().map_err(failed)?)
         .stderr(log)

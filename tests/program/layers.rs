@@ -28,6 +28,7 @@ const FORBIDDEN: &[(&[&str], &[&str])] = &[
             "logging",
             "metrics",
             "pipeline",
+            "presence",
             "runs",
             "schema",
             "source",
@@ -72,6 +73,12 @@ const FORBIDDEN: &[(&[&str], &[&str])] = &[
             "browse", "dataset", "drift", "learners", "metrics", "schema", "source", "approval",
         ],
         &["pipeline", "runs"],
+    ),
+    // The pipeline works for nobody in particular; who is here is the operators' matter.
+    (&["pipeline", "runs", "worker"], &["presence"]),
+    (
+        &["presence"],
+        &["pipeline", "learners", "storage", "source"],
     ),
     // It looks at rows; what happens to them is nothing to it.
     (&["browse"], &["approval", "events", "storage"]),

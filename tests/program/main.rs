@@ -1,6 +1,7 @@
 //! Tests of the whole program: the real binary, real processes, a folder of its own each. One
 //! target for all of them: each would link everything again.
 
+mod analysts;
 mod backends;
 mod bad_input;
 mod concept_drift;
@@ -27,6 +28,7 @@ mod packaging;
 mod plain_mode;
 mod portable;
 mod pty;
+mod queue;
 mod record_screens;
 mod retrain;
 mod s3;

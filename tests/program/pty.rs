@@ -188,6 +188,11 @@ impl Session {
             .unwrap();
     }
 
+    /// The process the terminal was opened with.
+    pub fn pid(&self) -> u32 {
+        self.child.process_id().unwrap()
+    }
+
     /// Waits for the end of that process; returns its exit code.
     pub fn wait_end(&mut self) -> u32 {
         self.child.wait().unwrap().exit_code()

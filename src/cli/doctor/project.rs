@@ -8,8 +8,9 @@ use crate::cli::Globals;
 use crate::config::{Config, SourceKind};
 use crate::error::CommandError;
 use crate::events::Outcome;
-use crate::runs::RunStore;
+use crate::runs::{Queue, RunStore};
 use crate::storage;
+use crate::worker;
 use crate::workspace::Workspace;
 
 /// Free bytes below which the disk is worth a warning.
@@ -39,6 +40,7 @@ pub(super) fn check(globals: &Globals) -> Vec<Finding> {
     findings.push(champion(&workspace));
     findings.push(journal(&workspace));
     findings.push(runs(&workspace));
+    findings.extend(queue(&workspace));
     findings.extend(disk(&workspace));
     findings
 }
@@ -152,6 +154,54 @@ fn runs(workspace: &Workspace) -> Finding {
             format!("`netsec resume {first}` goes on from the last good stage."),
         ),
     }
+}
+
+/// What waits for a turn, and whether anybody would start it.
+fn queue(workspace: &Workspace) -> Option<Finding> {
+    const CHECK: &str = "queue";
+    let (waiting, stuck) = match Queue::new(workspace)
+        .waiting()
+        .map_err(CommandError::from)
+        .and_then(|w| Ok((w, worker::is_stuck(workspace)?)))
+    {
+        Ok(found) => found,
+        Err(e) => return Some(Finding::fail(CHECK, &e)),
+    };
+    if let Some(file) = waiting.damaged.first() {
+        return Some(Finding::warn(
+            CHECK,
+            format!("Artifacts/queue/{file} is no queued run"),
+            "Remove the file; queue the run again.",
+        ));
+    }
+    let first = waiting.entries.first()?;
+    let held = waiting
+        .entries
+        .iter()
+        .find_map(|e| Some((e, e.held.as_ref()?)));
+    let text = format!("{} queued", waiting.entries.len());
+    Some(match held {
+        _ if stuck => Finding::warn(
+            CHECK,
+            format!(
+                "{text}, and no run is at work that would start {} next",
+                first.id
+            ),
+            "`netsec queue start` starts it; an open console does too.",
+        ),
+        Some((entry, why)) => Finding::warn(
+            CHECK,
+            format!("{text}; {} cannot start: {why}", entry.id),
+            format!(
+                "`netsec queue retry {}`, or `netsec queue remove {}`.",
+                entry.id, entry.id
+            ),
+        ),
+        None => Finding::ok(
+            CHECK,
+            format!("{text}; the worker at work starts the next one"),
+        ),
+    })
 }
 
 fn disk(workspace: &Workspace) -> Vec<Finding> {

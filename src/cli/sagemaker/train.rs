@@ -32,8 +32,7 @@ pub(super) fn run(layout: &Layout) -> Result<(), CommandError> {
         &config_file,
         StartRequest {
             note: asked.note.clone(),
-            from: None,
-            by: by.clone(),
+            ..StartRequest::by(by.clone())
         },
     )?;
     let stopping = stop_on_sigterm(&workspace, &run, by.clone())?;

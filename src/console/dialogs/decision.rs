@@ -4,12 +4,14 @@
 use super::{Part, Reply, Told};
 use crate::console::canvas::Canvas;
 use crate::console::commands::Command;
+use crate::console::desk::LeaseRow;
 use crate::console::jobs::Job;
 use crate::console::keymap::Chord;
 use crate::console::model::{Availability, Model, PlanProblem, PlanRow};
 use crate::console::theme::Tone;
 use crate::console::widgets::{TextField, button};
 use crate::events::GateVerdict;
+use crate::runs::RunId;
 use crate::text;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,12 +19,15 @@ enum Focus {
     Cancel,
     Reject,
     Approve,
+    /// The one thing against the model was read.
+    Read,
     Reason,
     Version,
 }
 
 /// The order of Tab: the buttons come after the fields, and the start is Cancel.
-const ORDER: [Focus; 5] = [
+const ORDER: [Focus; 6] = [
+    Focus::Read,
     Focus::Reason,
     Focus::Version,
     Focus::Cancel,
@@ -36,6 +41,7 @@ pub struct Decision {
     plan: PlanRow,
     reason: TextField,
     version: TextField,
+    read: bool,
     focus: Focus,
 }
 
@@ -76,12 +82,17 @@ impl Decision {
             plan,
             reason: TextField::new(400),
             version: TextField::new(40),
+            read: false,
             focus: Focus::Cancel,
         }
     }
     /// The plan it is about.
     pub fn plan_id(&self) -> &str {
         &self.plan.plan_id
+    }
+    /// The run its plan pushes.
+    pub fn run_id(&self) -> &RunId {
+        &self.plan.run_id
     }
     fn reason_given(&self) -> bool {
         !self.reason.text().trim().is_empty()
@@ -106,14 +117,24 @@ impl Decision {
     }
     fn may_approve(&self, model: &Model) -> Result<(), String> {
         self.may_reject(model)?;
+        if self.plan.worse_slice.is_some() && !self.read {
+            return Err("tick that the worse slice was read".to_owned());
+        }
         if !self.version_typed() {
             return Err(format!("type {} to confirm", self.plan.version));
         }
         Ok(())
     }
+    /// The parts there are: without a worse slice nothing is to be ticked.
+    fn order(&self) -> Vec<Focus> {
+        let asked = |f: &&Focus| **f != Focus::Read || self.plan.worse_slice.is_some();
+        ORDER.iter().filter(asked).copied().collect()
+    }
     fn step(&mut self, by: usize) {
-        let at = ORDER.iter().position(|f| *f == self.focus).unwrap_or(0);
-        self.focus = ORDER[(at + by) % ORDER.len()];
+        let order = self.order();
+        let at = order.iter().position(|f| *f == self.focus).unwrap_or(0);
+        let by = if by == 1 { 1 } else { order.len() - 1 };
+        self.focus = order[(at + by) % order.len()];
     }
     pub(super) fn command(&mut self, command: Command, model: &Model) -> Reply {
         match command {
@@ -131,6 +152,10 @@ impl Decision {
                         Reply::Do(Job::Approve { plan_id, reason })
                     }
                     // In a field Enter does nothing on purpose: it must not walk to the button.
+                    Focus::Read => {
+                        self.read = !self.read;
+                        Reply::Stay
+                    }
                     Focus::Reject | Focus::Approve | Focus::Reason | Focus::Version => Reply::Stay,
                 };
             }
@@ -142,10 +167,14 @@ impl Decision {
         match self.focus {
             Focus::Reason => Some(&mut self.reason),
             Focus::Version => Some(&mut self.version),
-            Focus::Cancel | Focus::Reject | Focus::Approve => None,
+            Focus::Cancel | Focus::Reject | Focus::Approve | Focus::Read => None,
         }
     }
     pub(super) fn typed(&mut self, chord: Chord) -> bool {
+        if self.focus == Focus::Read && chord.typed() == Some(' ') {
+            self.read = !self.read;
+            return true;
+        }
         self.field().is_some_and(|f| f.key(chord))
     }
     pub(super) fn pasted(&mut self, text: &str) -> bool {
@@ -175,11 +204,17 @@ impl Decision {
         let steps = p.steps.iter().enumerate();
         lines.extend(steps.map(|(i, s)| format!("  {}. {s}", i + 1)));
         lines.push(format!("How to undo: {}", self.undo()));
-        let parts = ORDER
+        let parts = self
+            .order()
             .iter()
             .map(|focus| {
                 let here = *focus == self.focus;
                 match focus {
+                    Focus::Read => {
+                        let slice = p.worse_slice.as_deref().unwrap_or_default();
+                        let mark = if self.read { "[x]" } else { "[ ]" };
+                        Part::button(format!("worse slice, {slice}: read? {mark}"), None, here)
+                    }
                     Focus::Reason => Part::field(
                         "reason (required, goes to the journal)",
                         self.reason.text(),
@@ -290,7 +325,8 @@ impl Decision {
         let mut inside = canvas.boxed(&title, &remark);
         let (w, h) = (inside.width(), inside.height());
         // From the bottom up: buttons, hint, fields; the evidence and the steps get the rest.
-        let bottom = if small { 4 } else { 7 };
+        let worse = p.worse_slice.as_deref();
+        let bottom = if small { 4 } else { 7 } + u16::from(worse.is_some());
         let top = h.saturating_sub(bottom);
         let evidence = self.evidence(model);
         let steps: Vec<String> = p
@@ -367,6 +403,22 @@ impl Decision {
         }
         let mut y = top;
         let mut cursor = None;
+        if let Some(slice) = worse {
+            let here = self.focus == Focus::Read;
+            let mark = if self.read { "[x]" } else { "[ ]" };
+            let x = w.saturating_sub(12);
+            let x2 = inside.put(1, y, "worse slice ", Tone::Bad);
+            inside.put_in(x2, y, x.saturating_sub(x2 + 2), slice, Tone::Plain);
+            inside.put(
+                x.saturating_sub(1),
+                y,
+                if here { ">" } else { " " },
+                Tone::Cursor,
+            );
+            let tone = if here { Tone::Cursor } else { Tone::Plain };
+            inside.put(x, y, &format!("read? {mark}"), tone);
+            y += 1;
+        }
         if small {
             let x = inside.put(1, y, "Reason (required) ", Tone::Plain);
             let at = self.reason.view(
@@ -405,6 +457,11 @@ impl Decision {
         );
         cursor = cursor.or(at);
         let why = match self.may_approve(model) {
+            _ if model.desk.other_holder(&p.run_id).is_some() => {
+                let other = model.desk.other_holder(&p.run_id);
+                let who = other.map_or_else(String::new, LeaseRow::who);
+                format!("! {who} has it in hand")
+            }
             Ok(()) => "both fields are valid".to_owned(),
             Err(why) => format!("not yet: {why}"),
         };

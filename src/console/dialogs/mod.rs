@@ -9,6 +9,8 @@ mod find;
 mod help;
 mod notice;
 mod palette;
+mod start;
+mod takeover;
 mod told;
 
 pub use acknowledge::Acknowledge;
@@ -19,6 +21,8 @@ pub use find::Find;
 pub use help::Help;
 pub use notice::Notice;
 pub use palette::Palette;
+pub use start::StartForm;
+pub use takeover::TakeOver;
 pub use told::{Part, PartKind, Told, drawn, lines_of};
 
 use super::canvas::Canvas;
@@ -43,6 +47,10 @@ pub enum Dialog {
     Confirm(Confirm),
     /// Take note of a problem.
     Acknowledge(Acknowledge),
+    /// The settings of a new run.
+    Start(Box<StartForm>),
+    /// Somebody else has the run in hand.
+    TakeOver(TakeOver),
     /// Approve or reject a plan.
     Decision(Box<Decision>),
     /// Something to read: a receipt, an error.
@@ -58,6 +66,8 @@ pub enum Reply {
     Close,
     /// It closes and this job starts.
     Do(Job),
+    /// It stays and this job starts; what it brings closes the dialog or is shown in it.
+    Keep(Job),
     /// It closes and the list of the screen is narrowed to what contains this.
     Find(Screen, String),
     /// It closes and the Data screen does this.
@@ -81,6 +91,8 @@ impl Dialog {
             Dialog::Data(d) => d.command(command),
             Dialog::Confirm(d) => d.command(command),
             Dialog::Acknowledge(d) => d.command(command),
+            Dialog::Start(d) => d.command(command, model),
+            Dialog::TakeOver(d) => d.command(command, model),
             Dialog::Decision(d) => d.command(command, model),
             Dialog::Notice(d) => d.command(command),
         }
@@ -88,24 +100,26 @@ impl Dialog {
     /// Offers a key to the field with the focus; returns whether the field took it.
     pub fn typed(&mut self, chord: Chord) -> bool {
         match self {
-            Dialog::Help(_) | Dialog::Notice(_) => false,
+            Dialog::Help(_) | Dialog::Notice(_) | Dialog::Confirm(_) => false,
             Dialog::Palette(d) => d.typed(chord),
             Dialog::Find(d) => d.typed(chord),
             Dialog::Data(d) => d.typed(chord),
-            Dialog::Confirm(d) => d.typed(chord),
             Dialog::Acknowledge(d) => d.typed(chord),
+            Dialog::Start(d) => d.typed(chord),
+            Dialog::TakeOver(d) => d.typed(chord),
             Dialog::Decision(d) => d.typed(chord),
         }
     }
     /// Offers pasted text to the field with the focus; returns whether it was taken.
     pub fn pasted(&mut self, text: &str) -> bool {
         match self {
-            Dialog::Help(_) | Dialog::Notice(_) => false,
+            // What confirms a takeover is typed by hand.
+            Dialog::Help(_) | Dialog::Notice(_) | Dialog::Confirm(_) | Dialog::TakeOver(_) => false,
             Dialog::Palette(d) => d.pasted(text),
             Dialog::Find(d) => d.pasted(text),
             Dialog::Data(d) => d.pasted(text),
-            Dialog::Confirm(d) => d.pasted(text),
             Dialog::Acknowledge(d) => d.pasted(text),
+            Dialog::Start(d) => d.pasted(text),
             Dialog::Decision(d) => d.pasted(text),
         }
     }
@@ -119,6 +133,8 @@ impl Dialog {
             Dialog::Data(d) => d.size(w, h),
             Dialog::Confirm(d) => d.size(w),
             Dialog::Acknowledge(d) => d.size(w),
+            Dialog::Start(d) => d.size(w, h),
+            Dialog::TakeOver(d) => d.size(model, w),
             Dialog::Decision(d) => d.size(model, w, h),
             Dialog::Notice(d) => d.size(w),
         };
@@ -135,6 +151,8 @@ impl Dialog {
             Dialog::Data(d) => d.view(model, &mut part),
             Dialog::Confirm(d) => d.view(model, &mut part),
             Dialog::Acknowledge(d) => d.view(model, &mut part),
+            Dialog::Start(d) => d.view(model, &mut part),
+            Dialog::TakeOver(d) => d.view(model, &mut part),
             Dialog::Decision(d) => d.view(model, &mut part),
             Dialog::Notice(d) => d.view(&mut part),
         }

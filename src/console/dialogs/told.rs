@@ -74,6 +74,8 @@ impl Dialog {
             Dialog::Find(d) => d.told(),
             Dialog::Acknowledge(d) => d.told(model),
             Dialog::Confirm(d) => d.told(model),
+            Dialog::Start(d) => d.told(model),
+            Dialog::TakeOver(d) => d.told(model),
             Dialog::Decision(d) => d.told(model),
             Dialog::Notice(d) => d.told(),
             Dialog::Data(d) => d.told().unwrap_or_else(|| drawn(self, model)),

@@ -47,6 +47,8 @@ pub fn run(options: &Options) -> Result<(), CommandError> {
         match Plain::open(options, Talk::new(model, Utc::now())) {
             Ok(mut plain) => {
                 let result = plain.run().await;
+                let seen = super::update::seen(&mut plain.talk.model, Utc::now());
+                plain.engine.leave(seen);
                 (result, plain.talk.model.jobs.busy(JobKey::Action))
             }
             Err(e) => (Err(e), false),

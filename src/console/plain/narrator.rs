@@ -305,6 +305,11 @@ impl Narrator {
                 };
                 format!("{} asked the run to {what}", clean(&by.name))
             }
+            Event::LeaseTaken { by, from } => format!(
+                "{} took the run over from {}",
+                clean(&by.name),
+                clean(&from.name)
+            ),
             Event::Warning { text, .. } => format!("{stage} warning, {}", clean(text)),
             Event::RunFinished { outcome, error } => {
                 let run = state.run_id.as_ref().map_or("", |r| r.short());

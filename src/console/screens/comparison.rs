@@ -68,6 +68,7 @@ pub fn view(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
             );
             let below = match compare.pane {
                 Pane::Rows => Pane::Rows,
+                Pane::Slices => Pane::Slices,
                 _ => Pane::Differences,
             };
             pane(
@@ -258,6 +259,15 @@ fn pane(d: &CompareDocument, pane: Pane, first: usize, canvas: &mut Canvas<'_>) 
                 &mut canvas.part(0, 1, w, h.saturating_sub(1)),
             );
         }
+        Pane::Slices => {
+            let remark = format!("{} looked at", d.slices.considered);
+            canvas.rule(0, "Slices", &remark);
+            lines(
+                &slices(d, w),
+                first,
+                &mut canvas.part(0, 1, w, h.saturating_sub(1)),
+            );
+        }
         Pane::Rows => {
             let remark = format!("{} disagree", count(d.agreement.disagree));
             canvas.rule(0, "Rows", &remark);
@@ -391,6 +401,49 @@ pub(in crate::console) fn differences(d: &CompareDocument) -> Vec<(String, Tone)
             .iter()
             .map(|note| (format!("note: {note}"), Tone::Warn)),
     );
+    out
+}
+
+/// The verdicts, how to read them, then every slice, worst first.
+pub(in crate::console) fn slices(d: &CompareDocument, width: u16) -> Vec<(String, Tone)> {
+    let report = &d.slices;
+    let mut out = Vec::new();
+    for (word, slice, tone) in [
+        ("worse on ", &report.worst, Tone::Bad),
+        ("better on", &report.best, Tone::Good),
+    ] {
+        out.push(match slice {
+            Some(slice) => (format!("{word} {}", slice.words(report.metric)), tone),
+            None => (format!("{word} no slice beyond chance"), Tone::Dim),
+        });
+    }
+    let room = usize::from(width.saturating_sub(2));
+    let caution = text::wrap(&report.caution, room, text::Marks::UTF8);
+    out.extend(caution.into_iter().map(|line| (line, Tone::Dim)));
+    for slice in &report.slices {
+        let tone = match slice.verdict {
+            PairedVerdict::Better => Tone::Good,
+            PairedVerdict::NotSeparable => Tone::Plain,
+            PairedVerdict::Worse => Tone::Bad,
+        };
+        let word = match slice.verdict {
+            PairedVerdict::NotSeparable => "-",
+            verdict => verdict.as_str(),
+        };
+        out.push((
+            format!(
+                "{word:<7} {:+.4} [{:+.4}, {:+.4}]  {:.4} {:.4} {:>9}  {}",
+                slice.difference,
+                slice.low,
+                slice.high,
+                slice.first,
+                slice.second,
+                count(slice.rows),
+                slice.name
+            ),
+            tone,
+        ));
+    }
     out
 }
 

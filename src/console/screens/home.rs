@@ -8,7 +8,10 @@ use crate::console::model::{ChampionLine, Model, Need, OpenRun};
 use crate::console::theme::Tone;
 use crate::console::widgets::{Column, Table, gauge};
 use crate::drift::concept::Standing;
-use crate::events::{DriftVerdict, GateVerdict, RunState, StageName, StageState, StageStatus};
+use crate::events::{
+    DriftVerdict, GateVerdict, Outcome, RunState, StageName, StageState, StageStatus,
+};
+use crate::runs::RunId;
 use crate::text::count;
 
 /// Rows the cursor moves over: what needs me, then the runs.
@@ -42,17 +45,39 @@ pub fn view(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
             );
             canvas.part(left, pipeline, 1, rest).divider(0);
             let right = w - left - 1;
-            health(model, &mut canvas.part(left + 1, pipeline, right, 7));
+            let news = news_rows(model, right, canvas.glyphs.marks());
+            let top = if news.is_empty() {
+                0
+            } else {
+                (news.len() as u16 + 2).min(rest / 2)
+            };
+            self::news(
+                model,
+                &news,
+                &mut canvas.part(left + 1, pipeline, right, top),
+            );
+            let y = pipeline + top;
+            health(model, &mut canvas.part(left + 1, y, right, 7));
             drift(
                 model,
-                &mut canvas.part(left + 1, pipeline + 7, right, rest - 7),
+                &mut canvas.part(left + 1, y + 7, right, rest.saturating_sub(top + 7)),
             );
         }
         Room::Medium => {
             let needs_rows = (needs_lines(model) + 1).min(rest / 3).max(2);
             needs(model, &mut canvas.part(0, pipeline, w, needs_rows));
-            let y = pipeline + needs_rows;
-            let left = rest - needs_rows;
+            let news = news_lines(model, true);
+            let top = if news.is_empty() {
+                0
+            } else {
+                (news.len() as u16 + 1)
+                    .min(4)
+                    .min(rest.saturating_sub(needs_rows + 6))
+            };
+            let mut y = pipeline + needs_rows;
+            self::news(model, &news, &mut canvas.part(0, y, w, top));
+            y += top;
+            let left = rest - needs_rows - top;
             runs(
                 model,
                 &mut canvas.part(0, y, w, left.saturating_sub(2)),
@@ -181,6 +206,9 @@ pub(in crate::console) fn run_remark(model: &Model, open: &OpenRun) -> String {
     if let Some(by) = &state.by {
         remark.push_str(&format!("  by {}", by.name));
     }
+    if let Some(lease) = model.desk.other_holder(&open.id) {
+        remark.push_str(&format!("  in {}'s hands", lease.by.name));
+    }
     if let (Some(from), Some(to)) = (state.started_at, state.finished_at) {
         remark.push_str(&format!(
             "  {}",
@@ -240,6 +268,87 @@ pub(in crate::console) fn decided(model: &Model, open: &OpenRun) -> Option<Strin
         Some((decision, by, _)) => format!("{version} {} by {}", super::past(decision), by.name),
         None => format!("{version} was planned and waits no longer; netsec journal tells"),
     })
+}
+
+/// What has happened since the person was last here: a heading and a sentence each.
+/// `tight` joins what ended and what began in one line.
+pub(in crate::console) fn news_lines(model: &Model, tight: bool) -> Vec<(String, String)> {
+    let news = &model.away.news;
+    if news.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = Vec::new();
+    let runs = |n: usize, verb: &str| match n {
+        1 => format!("1 run {verb}"),
+        n => format!("{n} runs {verb}"),
+    };
+    if !news.ended.is_empty() {
+        let each = |(id, outcome): &(RunId, Outcome)| match outcome {
+            Outcome::Finished => format!("{} ok", id.short()),
+            other => format!("{} {}", id.short(), outcome_word(*other).0),
+        };
+        let all: Vec<String> = news.ended.iter().map(each).collect();
+        lines.push((runs(news.ended.len(), "ended"), all.join(", ")));
+    }
+    if !news.started.is_empty() {
+        let each = |(id, by): &(RunId, String)| format!("{} by {by}", id.short());
+        let all: Vec<String> = news.started.iter().map(each).collect();
+        lines.push((runs(news.started.len(), "started"), all.join(", ")));
+    }
+    if tight && lines.len() == 2 {
+        let (started, who) = lines.remove(1);
+        let (ended, which) = lines.remove(0);
+        lines.push((
+            "Runs".to_owned(),
+            format!("{ended}: {which}; {started}: {who}"),
+        ));
+    }
+    let decided: Vec<&str> = news.decided.iter().map(String::as_str).collect();
+    if !decided.is_empty() {
+        lines.push(("Decided".to_owned(), decided.join(", ")));
+    }
+    if let Some((column, was, now)) = &news.drift {
+        let was = was.map_or("?".to_owned(), |v| format!("{v:.2}"));
+        let text = format!("PSI {was} -> {now:.2}  {column}");
+        lines.push(("Drift rising".to_owned(), text));
+    }
+    let pending = model.health.tracking.pending;
+    if pending > 0 && model.health.tracking.server.is_some() {
+        lines.push(("Tracking".to_owned(), format!("{} behind", count(pending))));
+    }
+    lines
+}
+
+/// The same for a narrow column beside the lists: what does not fit goes on in a second line.
+fn news_rows(model: &Model, width: u16, marks: crate::text::Marks) -> Vec<(String, String)> {
+    let width = usize::from(width.saturating_sub(17));
+    let mut rows = Vec::new();
+    for (what, text) in news_lines(model, false) {
+        let mut wrapped = crate::text::wrap(&text, width, marks).into_iter();
+        rows.push((what, wrapped.next().unwrap_or_default()));
+        let rest: Vec<String> = wrapped.collect();
+        if !rest.is_empty() {
+            rows.push((String::new(), rest.join(" ")));
+        }
+    }
+    rows
+}
+
+fn news(model: &Model, lines: &[(String, String)], canvas: &mut Canvas<'_>) {
+    if lines.is_empty() {
+        return;
+    }
+    let since = model
+        .away
+        .news
+        .since
+        .map_or(String::new(), |at| model.day(at));
+    canvas.rule(0, "Since you were last here", &since);
+    let w = canvas.width();
+    for (y, (what, text)) in (1..).zip(lines) {
+        canvas.put_in(1, y, 14, what, Tone::Plain);
+        canvas.put_in(16, y, w.saturating_sub(17), text, Tone::Plain);
+    }
 }
 
 fn needs_lines(model: &Model) -> u16 {
@@ -312,7 +421,9 @@ pub(in crate::console) fn need_text(model: &Model, need: &Need<'_>) -> String {
 
 fn runs(model: &Model, canvas: &mut Canvas<'_>, headings: bool) {
     let runs = model.run_rows();
-    let remark = if runs.len() as u16 + 2 > canvas.height() {
+    let remark = if !model.desk.queue.is_empty() {
+        queue_remark(model)
+    } else if runs.len() as u16 + 2 > canvas.height() {
         format!("{} runs", runs.len())
     } else {
         String::new()
@@ -328,9 +439,10 @@ fn runs(model: &Model, canvas: &mut Canvas<'_>, headings: bool) {
         Column::left("Note", 30),
     ];
     let needs = model.needs().len();
-    let rows = runs
-        .iter()
-        .map(|r| {
+    let queued = model.desk.queue.len();
+    let rows = super::queue_rows(model, false)
+        .into_iter()
+        .chain(runs.iter().map(|r| {
             let (word, tone) = run_word(model, r.id.clone(), r.outcome);
             vec![
                 (r.id.short().to_owned(), Tone::Plain),
@@ -347,19 +459,30 @@ fn runs(model: &Model, canvas: &mut Canvas<'_>, headings: bool) {
                 (r.by.clone(), Tone::Plain),
                 (r.note.clone().unwrap_or_default(), Tone::Dim),
             ]
-        })
+        }))
         .collect();
     let h = canvas.height().saturating_sub(1);
     Table {
         columns: &columns,
         rows,
-        cursor: model.home_cursor.checked_sub(needs),
+        cursor: model.home_cursor.checked_sub(needs).map(|at| at + queued),
         headings,
     }
     .view(&mut canvas.part(0, 1, canvas.width(), h));
     if model.home_cursor < needs {
-        let y = 1 + u16::from(headings);
+        let y = 1 + u16::from(headings) + queued as u16;
         rows_elsewhere(model, canvas, y, needs..needs + runs.len());
+    }
+}
+
+/// How many wait, and whether anybody starts them.
+fn queue_remark(model: &Model) -> String {
+    let n = model.desk.queue.len();
+    let held = model.desk.queue.iter().any(|q| q.held.is_some());
+    match (model.desk.stuck, held) {
+        (true, _) => format!("{n} queued, nothing at work: netsec queue start"),
+        (false, true) => format!("{n} queued, one CANNOT START"),
+        (false, false) => format!("{n} queued"),
     }
 }
 

@@ -11,6 +11,7 @@ pub(in crate::console) mod validation;
 
 use super::canvas::Canvas;
 use super::commands::{COMMANDS, Command, Scope, Screen};
+use super::desk::QueueRow;
 use super::dialogs::Dialog;
 use super::hits::Target;
 use super::layout::{self, Room};
@@ -335,6 +336,33 @@ pub(in crate::console) fn run_word(model: &Model, id: RunId, outcome: Outcome) -
         }
         _ => outcome_word(outcome),
     }
+}
+
+/// The queued runs as rows of a table of runs; `marks`: with the column of marks.
+fn queue_rows(model: &Model, marks: bool) -> Vec<Vec<(String, Tone)>> {
+    let row = |(i, q): (usize, &QueueRow)| {
+        let (word, tone) = match q.held {
+            Some(_) => ("CANNOT".to_owned(), Tone::Bad),
+            None => (format!("queued {}", i + 1), Tone::Busy),
+        };
+        let plain = |text: &str| (text.to_owned(), Tone::Plain);
+        let what = [q.note.clone().unwrap_or_default(), q.settings.join(", ")];
+        let what: Vec<String> = what.into_iter().filter(|t| !t.is_empty()).collect();
+        let mut cells = vec![
+            plain(q.id.trim_start_matches("q-")),
+            (model.day(q.created_at), Tone::Plain),
+            (word, tone),
+            plain("-"),
+            plain("-"),
+            plain(&q.by),
+            (what.join("; "), Tone::Dim),
+        ];
+        if marks {
+            cells.insert(0, plain(""));
+        }
+        cells
+    };
+    model.desk.queue.iter().enumerate().map(row).collect()
 }
 
 fn past(decision: &str) -> String {

@@ -3,6 +3,7 @@
 
 use super::{figure, run_word, stage_word, took};
 use crate::console::canvas::Canvas;
+use crate::console::desk::QueueRow;
 use crate::console::layout::Room;
 use crate::console::model::{Model, OpenRun, RunRow};
 use crate::console::theme::Tone;
@@ -25,7 +26,7 @@ pub fn view(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
         remark.push_str(&format!(", contains \"{}\"", table.filter));
     }
     canvas.rule(0, "Runs", &remark);
-    if shown.is_empty() {
+    if shown.is_empty() && model.desk.queue.is_empty() {
         canvas.put(3, 1, nothing(model), Tone::Dim);
         return;
     }
@@ -69,9 +70,10 @@ fn list(model: &Model, shown: &[&RunRow], canvas: &mut Canvas<'_>, headings: boo
         Column::left("By", 8),
         Column::left("Note", 30),
     ];
-    let rows = shown
-        .iter()
-        .map(|r| {
+    let queued = model.desk.queue.len();
+    let rows = super::queue_rows(model, true)
+        .into_iter()
+        .chain(shown.iter().map(|r| {
             let (word, tone) = run_word(model, r.id.clone(), r.outcome);
             let plain = |text: String| (text, Tone::Plain);
             let mark = if model.run_table.marks.contains(&r.id) {
@@ -89,12 +91,15 @@ fn list(model: &Model, shown: &[&RunRow], canvas: &mut Canvas<'_>, headings: boo
                 plain(r.by.clone()),
                 (r.note.clone().unwrap_or_default(), Tone::Dim),
             ]
-        })
+        }))
         .collect();
     Table {
         columns: &columns,
         rows,
-        cursor: Some(model.run_table.cursor),
+        cursor: match model.run_table.queue_cursor {
+            Some(at) => Some(at),
+            None => Some(queued + model.run_table.cursor),
+        },
         headings,
     }
     .view(canvas);
@@ -102,6 +107,10 @@ fn list(model: &Model, shown: &[&RunRow], canvas: &mut Canvas<'_>, headings: boo
 
 /// Stages, data and settings of the run under the cursor, once its log was read.
 fn details(model: &Model, canvas: &mut Canvas<'_>, tall: bool) {
+    if let Some(row) = model.queued_row() {
+        queued(model, row, canvas);
+        return;
+    }
     let chosen = model.run_table.chosen(model.run_rows());
     let Some(open) = model
         .open
@@ -140,6 +149,35 @@ fn details(model: &Model, canvas: &mut Canvas<'_>, tall: bool) {
             if i == 0 {
                 canvas.put(1, y, name, Tone::Dim);
             }
+            canvas.put(13, y, &line, Tone::Plain);
+            y += 1;
+        }
+    }
+}
+
+/// What a queued run will be.
+fn queued(model: &Model, row: &QueueRow, canvas: &mut Canvas<'_>) {
+    canvas.rule(0, &format!("Queued run {}", row.id), "");
+    let mut facts = vec![
+        ("asked by", row.by.clone()),
+        ("since", model.day(row.created_at)),
+    ];
+    if let Some(note) = &row.note {
+        facts.push(("note", note.clone()));
+    }
+    match row.settings.is_empty() {
+        true => facts.push(("settings", "as config.toml said".to_owned())),
+        false => facts.extend(row.settings.iter().map(|s| ("changed", s.clone()))),
+    }
+    if let Some(why) = &row.held {
+        facts.push(("CANNOT", why.clone()));
+    }
+    let width = canvas.width().saturating_sub(14) as usize;
+    let marks = canvas.glyphs.marks();
+    let mut y = 1;
+    for (name, value) in facts {
+        canvas.put(1, y, name, Tone::Dim);
+        for line in text::wrap(&value, width, marks).into_iter().take(3) {
             canvas.put(13, y, &line, Tone::Plain);
             y += 1;
         }

@@ -22,6 +22,13 @@ fn jobs(effects: &[Effect]) -> Vec<&Job> {
         .collect()
 }
 
+/// Whether nothing but taking a run in hand and giving it back is asked for.
+fn only_hands(effects: &[Effect]) -> bool {
+    jobs(effects)
+        .iter()
+        .all(|job| matches!(job, Job::Hold(_) | Job::LetGo(_)))
+}
+
 #[test]
 fn approving_needs_a_reason_the_version_and_the_button() {
     let mut model = waiting((120, 36));
@@ -56,7 +63,7 @@ fn approving_needs_a_reason_the_version_and_the_button() {
 #[test]
 fn the_decision_starts_on_cancel() {
     let mut model = waiting((80, 24));
-    assert!(press(&mut model, "6 enter enter").is_empty());
+    assert!(only_hands(&press(&mut model, "6 enter enter")));
     assert!(model.dialogs.is_empty());
 }
 
@@ -64,7 +71,7 @@ fn the_decision_starts_on_cancel() {
 fn rejecting_needs_a_reason_only() {
     let mut model = waiting((80, 24));
     assert!(
-        press(&mut model, "6 enter tab enter").is_empty(),
+        only_hands(&press(&mut model, "6 enter tab enter")),
         "no reason yet"
     );
     press(&mut model, "shift-tab shift-tab shift-tab");
@@ -197,7 +204,9 @@ fn a_new_run_carries_its_note() {
     assert_eq!(
         jobs(&effects),
         vec![&Job::Start {
-            note: Some("after the fix".into())
+            note: Some("after the fix".into()),
+            set: vec![],
+            queue: false,
         }]
     );
     job_done(
@@ -453,4 +462,199 @@ fn what_waits_for_the_tracking_server_is_sent_now_and_then() {
 fn beside_a_run_at_work_its_own_sender_sends() {
     let mut model = training((120, 36));
     assert!(!health_arrives(&mut model, tracked(7), 1));
+}
+
+#[test]
+fn queued_runs_stand_above_the_runs_and_x_takes_one_out() {
+    let mut model = training((120, 36));
+    job_done(&mut model, Done::Desk(desk()));
+    press(&mut model, "7 up");
+    assert_eq!(model.queued_row().unwrap().by, "mara");
+    let effects = press(&mut model, "+");
+    assert_eq!(jobs(&effects), vec![&Job::Sooner("q-b04e".into())]);
+    let mut changed = desk();
+    changed.queue.swap(0, 1);
+    job_done(&mut model, Done::QueueChanged("sooner".into()));
+    job_done(&mut model, Done::Desk(changed));
+    assert_eq!(
+        model.queued_row().unwrap().by,
+        "mara",
+        "the cursor stays on its entry"
+    );
+    assert!(matches!(
+        model.availability(Command::QueueSooner),
+        Availability::Disabled(_)
+    ));
+    assert!(press(&mut model, "x enter").is_empty(), "it keeps waiting");
+    let effects = press(&mut model, "x tab enter");
+    assert_eq!(jobs(&effects), vec![&Job::Unqueue("q-b04e".into())]);
+    press(&mut model, "end up");
+    assert_eq!(model.queued_row(), None);
+    press(&mut model, "g");
+    assert_eq!(model.queued_row().unwrap().by, "mara");
+    press(&mut model, "down down");
+    assert_eq!(model.queued_row(), None);
+    assert_eq!(model.run_table.cursor, 0);
+}
+
+#[test]
+fn a_queue_that_nobody_works_on_is_worked_on_by_an_open_console_once() {
+    let mut model = training((120, 36));
+    let stuck = || {
+        let mut desk = desk();
+        desk.stuck = true;
+        desk
+    };
+    let drains = |model: &mut crate::console::model::Model| {
+        let generation = model.jobs.submit(Job::Desk, start()).map_or(0, |(g, _)| g);
+        let message = Message::JobDone {
+            key: JobKey::Desk,
+            generation,
+            result: Ok(Done::Desk(stuck())),
+        };
+        let effects = update(model, message, start());
+        let found = jobs(&effects).contains(&&Job::Drain);
+        job_done(model, Done::Drained(None));
+        found
+    };
+    job_done(&mut model, Done::Desk(desk()));
+    assert!(drains(&mut model));
+    assert!(!drains(&mut model), "nothing has changed since");
+    job_done(&mut model, Done::Desk(desk()));
+    model.session.view_only = Some("only looking".into());
+    assert!(!drains(&mut model));
+}
+
+#[test]
+fn a_run_in_somebody_else_s_hands_is_taken_over_only_when_typed() {
+    let mut model = training((120, 36));
+    let effects = press(&mut model, "x tab enter");
+    let then = Job::Control(run_id(), ControlCommand::Cancel);
+    assert_eq!(jobs(&effects), vec![&then]);
+    let done = Done::InHand {
+        lease: jons_lease(),
+        then: Box::new(then.clone()),
+    };
+    job_done(&mut model, done);
+    assert!(matches!(model.dialogs[..], [Dialog::TakeOver(_)]));
+    assert!(
+        press(&mut model, "tab enter").is_empty(),
+        "nothing typed yet"
+    );
+    press(&mut model, "tab");
+    update(&mut model, Message::Paste("7f3a".into()), start());
+    assert!(
+        press(&mut model, "tab tab enter").is_empty(),
+        "pasted is not typed"
+    );
+    press(&mut model, "tab");
+    type_text(&mut model, "7f3a");
+    assert!(
+        press(&mut model, "enter").is_empty(),
+        "the field is no button"
+    );
+    let effects = press(&mut model, "tab tab enter");
+    let job = Job::TakeOver {
+        run: run_id(),
+        then: Box::new(then),
+    };
+    assert_eq!(jobs(&effects), vec![&job]);
+    assert!(model.dialogs.is_empty());
+}
+
+#[test]
+fn looking_at_a_plan_takes_its_run_in_hand_and_closing_gives_it_back() {
+    let mut model = waiting((120, 36));
+    let effects = press(&mut model, "6 enter");
+    assert_eq!(jobs(&effects), vec![&Job::Hold(run_id())]);
+    job_done(&mut model, Done::Hands);
+    let effects = press(&mut model, "esc");
+    assert_eq!(jobs(&effects), vec![&Job::LetGo(run_id())]);
+    job_done(&mut model, Done::Hands);
+    model.session.view_only = Some("only looking".into());
+    assert!(
+        press(&mut model, "6 enter esc").is_empty(),
+        "who only looks holds nothing"
+    );
+}
+
+#[test]
+fn who_loses_a_run_is_told() {
+    let mut model = training((120, 36));
+    let mut mine = jons_lease();
+    mine.mine = true;
+    mine.by.name = "mara".into();
+    let desk = |lease| crate::console::desk::Desk {
+        leases: vec![lease],
+        ..desk()
+    };
+    job_done(&mut model, Done::Desk(desk(mine.clone())));
+    let mut jons = jons_lease();
+    jons.taken_from = Some(mine.by.clone());
+    job_done(&mut model, Done::Desk(desk(jons)));
+    let said = &model.said.as_ref().unwrap().text;
+    assert_eq!(said, "Run 7f3a was taken over by jon (10.2.0.9).");
+}
+
+#[test]
+fn news_are_shown_until_they_are_marked_and_the_cursor_is_noted() {
+    let mut model = training((120, 36));
+    come_back(&mut model);
+    let shown = |model: &crate::console::model::Model| -> String {
+        draw(model).content().iter().map(|c| c.symbol()).collect()
+    };
+    assert!(shown(&model).contains("Since you were last here"));
+    assert!(shown(&model).contains("PSI 0.08 -> 0.23"));
+    let effects = press(&mut model, "m");
+    assert!(!shown(&model).contains("Since you were last here"));
+    let noted = jobs(&effects);
+    assert!(matches!(noted[..], [Job::Seen(seen)] if seen.runs.len() == 4 && seen.decisions == 7));
+    job_done(&mut model, Done::SeenNoted);
+    let effects = update(&mut model, Message::Minute, start());
+    assert!(matches!(jobs(&effects)[..], [Job::Seen(_)]));
+    job_done(&mut model, Done::SeenNoted);
+    let later = start() + chrono::TimeDelta::hours(1);
+    assert!(
+        update(&mut model, Message::Minute, later).is_empty(),
+        "nobody is there"
+    );
+}
+
+#[test]
+fn a_worse_slice_must_be_ticked_as_read_before_approving() {
+    let mut model = waiting((120, 36));
+    let mut plan = plan();
+    plan.worse_slice = Some("service = smtp  F1 -0.0120".into());
+    job_done(&mut model, Done::Plans(vec![plan]));
+    press(&mut model, "6 enter");
+    job_done(&mut model, Done::Hands);
+    press(&mut model, "shift-tab shift-tab");
+    type_text(&mut model, "better recall");
+    press(&mut model, "tab");
+    type_text(&mut model, "v2");
+    assert!(
+        press(&mut model, "tab tab tab enter").is_empty(),
+        "not read yet"
+    );
+    assert_eq!(model.dialogs.len(), 1);
+    press(&mut model, "tab space");
+    let effects = press(&mut model, "tab tab tab tab tab enter");
+    assert!(
+        matches!(jobs(&effects)[..], [Job::Approve { .. }]),
+        "{effects:?}"
+    );
+}
+
+#[test]
+fn whoever_asks_for_the_form_before_the_file_was_read_gets_it_then() {
+    let mut model = empty((80, 24));
+    job_done(&mut model, Done::Runs(vec![]));
+    assert!(press(&mut model, "n").is_empty());
+    assert!(model.dialogs.is_empty());
+    job_done(&mut model, Done::Health(health()));
+    assert!(matches!(model.dialogs[..], [Dialog::Start(_)]));
+    press(&mut model, "esc");
+    update(&mut model, Message::WorkspaceChanged, start());
+    job_done(&mut model, Done::Health(health()));
+    assert!(model.dialogs.is_empty(), "once");
 }

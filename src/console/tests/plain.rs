@@ -21,6 +21,15 @@ fn settle(talk: &mut Talk, runs: Vec<crate::console::model::RunRow>, plans: usiz
         if talk.model.jobs.busy(JobKey::Health) {
             job_done(&mut talk.model, Done::Health(health()));
         }
+        for (key, done) in [
+            (JobKey::Desk, Done::Desk(Default::default())),
+            (JobKey::Hands, Done::Hands),
+            (JobKey::Seen, Done::LastSeen(Default::default())),
+        ] {
+            if talk.model.jobs.busy(key) {
+                job_done(&mut talk.model, done);
+            }
+        }
         assert!(!talk.model.jobs.busy(JobKey::Action));
     }
 }
@@ -76,6 +85,11 @@ fn jobs(talk: &mut Talk) -> Vec<Job> {
     talk.effects()
         .into_iter()
         .filter_map(|e| match e {
+            // Who looks at a plan has its run in hand meanwhile.
+            Effect::Run {
+                job: Job::Hold(_) | Job::LetGo(_),
+                ..
+            } => None,
             Effect::Run { job, .. } => Some(job),
             _ => None,
         })
@@ -132,7 +146,9 @@ fn a_retrain_told_as_it_goes() {
     assert_eq!(
         jobs(&mut talk).last(),
         Some(&Job::Start {
-            note: Some("weekly".into())
+            note: Some("weekly".into()),
+            set: vec![],
+            queue: false,
         })
     );
     job_done(&mut talk.model, Done::Started(run_id()));

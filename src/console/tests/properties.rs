@@ -51,6 +51,10 @@ enum Step {
     Changed,
     Receipt(String),
     Compared,
+    Queue(usize),
+    InHand,
+    Back,
+    Minute,
 }
 
 fn any_mouse() -> impl Strategy<Value = MouseEventKind> {
@@ -87,6 +91,10 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Changed),
         1 => any::<String>().prop_map(Step::Receipt),
         1 => Just(Step::Compared),
+        1 => (0usize..3).prop_map(Step::Queue),
+        1 => Just(Step::InHand),
+        1 => Just(Step::Back),
+        1 => Just(Step::Minute),
     ]
 }
 
@@ -129,6 +137,18 @@ proptest! {
                 Step::Plans(n) => job_done(&mut model, Done::Plans(vec![plan(); n])),
                 Step::Fail => fail_action(&mut model, CommandError::backend("\u{1b}]0;title\u{7}").report()),
                 Step::Changed => drop(update(&mut model, Message::WorkspaceChanged, start())),
+                Step::InHand => job_done(&mut model, Done::InHand {
+                    lease: jons_lease(),
+                    then: Box::new(plain_start()),
+                }),
+                Step::Back if model.run_rows().len() == 4 => come_back(&mut model),
+                Step::Back => {}
+                Step::Minute => drop(update(&mut model, Message::Minute, start())),
+                Step::Queue(n) => {
+                    let mut desk = desk();
+                    desk.queue.truncate(n);
+                    job_done(&mut model, Done::Desk(desk));
+                }
                 Step::Compared => job_done(&mut model, Done::Compared(pair(), Box::new(document.clone()))),
                 Step::Receipt(text) => job_done(&mut model, Done::Decided { title: text.clone(), lines: vec![text] }),
             }

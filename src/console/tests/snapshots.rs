@@ -235,6 +235,7 @@ fn compare() {
     snapshot("compare", compared(""));
     snapshot("compare_rows", compared("shift-tab"));
     snapshot("compare_change", compared("tab tab tab"));
+    snapshot("compare_slices", compared("tab tab tab tab"));
     snapshot("compare_at_work", with_keys(waiting, "5"));
     snapshot("compare_without_run", with_keys(empty, "5"));
 }
@@ -242,6 +243,17 @@ fn compare() {
 #[test]
 fn runs_and_logs() {
     snapshot("runs", with_keys(waiting, "7"));
+    let queued = |keys: &'static str| {
+        move |size| {
+            let mut model = training(size);
+            job_done(&mut model, Done::Desk(desk()));
+            press(&mut model, keys);
+            model
+        }
+    };
+    snapshot("runs_queued", queued("7 up up"));
+    snapshot("home_queued", queued("1"));
+    snapshot("dialog_unqueue", queued("7 up x"));
     snapshot("runs_filtered", |size| {
         let mut model = waiting(size);
         press(&mut model, "7 space down space s /");
@@ -255,11 +267,62 @@ fn runs_and_logs() {
 }
 
 #[test]
+fn several_analysts() {
+    snapshot("home_news", |size| {
+        let mut model = training(size);
+        come_back(&mut model);
+        model
+    });
+    snapshot("home_in_hand", |size| {
+        let mut model = training(size);
+        let mut desk = desk();
+        desk.queue.clear();
+        desk.leases.push(jons_lease());
+        job_done(&mut model, Done::Desk(desk));
+        model
+    });
+    snapshot("dialog_takeover", |size| {
+        let mut model = training(size);
+        press(&mut model, "x tab enter");
+        let then =
+            crate::console::jobs::Job::Control(run_id(), crate::events::ControlCommand::Cancel);
+        let done = Done::InHand {
+            lease: jons_lease(),
+            then: Box::new(then),
+        };
+        job_done(&mut model, done);
+        press(&mut model, "shift-tab");
+        type_text(&mut model, "7f");
+        model
+    });
+}
+
+#[test]
 fn dialogs() {
     snapshot("dialog_palette", with_keys(training, ": r u n"));
     snapshot("dialog_help", with_keys(training, "4 ?"));
     snapshot("dialog_help_all", with_keys(training, "? tab"));
     snapshot("dialog_new_run", with_keys(waiting, "n"));
+    snapshot("dialog_new_run_wrong", |size| {
+        let mut model = waiting(size);
+        press(&mut model, "n");
+        type_text(&mut model, "after the feed is back");
+        press(&mut model, "tab tab right space tab ctrl-u 1 0 tab ctrl-u");
+        type_text(&mut model, "many");
+        model
+    });
+    snapshot("dialog_new_run_refused", |size| {
+        let mut model = waiting(size);
+        press(&mut model, "n enter tab enter");
+        let problem = crate::worker::Problem {
+            key: "source.path".into(),
+            message: "flows.csv: there is no such file".into(),
+            hints: vec![],
+            kind: crate::error::ErrorKind::Data,
+        };
+        job_done(&mut model, Done::NotStarted(vec![problem]));
+        model
+    });
     snapshot("dialog_cancel", with_keys(training, "x"));
     snapshot(
         "dialog_protocol",
@@ -274,6 +337,15 @@ fn dialogs() {
         model
     });
     snapshot("dialog_decision", with_keys(waiting, "6 enter"));
+    snapshot("dialog_decision_slice", |size| {
+        let mut model = waiting(size);
+        let mut plan = plan();
+        let words = "service = smtp  F1 -0.0120 [-0.0200, -0.0040]  1,911 rows";
+        plan.worse_slice = Some(words.into());
+        job_done(&mut model, Done::Plans(vec![plan]));
+        press(&mut model, "6 enter shift-tab shift-tab shift-tab space");
+        model
+    });
     snapshot("dialog_decision_valid", |size| {
         let mut model = waiting(size);
         press(&mut model, "6 enter shift-tab shift-tab");

@@ -6,6 +6,8 @@ use clap::{CommandFactory, Parser};
 
 use crate::cli::Cli;
 use crate::console::commands::{self, COMMANDS, Command, Risk, Scope, Screen};
+use crate::console::effect::Effect;
+use crate::console::jobs::Job;
 use crate::console::keymap::{self, Chord, Keymap};
 use crate::console::testing::*;
 
@@ -62,7 +64,17 @@ fn production_has_no_key_and_opens_a_dialog() {
         model.keymap = Keymap::new(&remapped).unwrap();
         let effects = press(&mut model, "6 ctrl-t");
         assert_eq!(model.dialogs.len(), 1, "{}", spec.id);
-        assert!(effects.is_empty(), "{}: {effects:?}", spec.id);
+        // Only that somebody looks at the plan is noted.
+        let harmless = |e: &Effect| {
+            matches!(
+                e,
+                Effect::Run {
+                    job: Job::Hold(_),
+                    ..
+                }
+            )
+        };
+        assert!(effects.iter().all(harmless), "{}: {effects:?}", spec.id);
     }
 }
 

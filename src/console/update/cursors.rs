@@ -29,12 +29,39 @@ impl Update<'_> {
                 compare.first = compare.first.saturating_add_signed(by).min(most);
             }
             Screen::Runs => {
+                if self.in_queue(by) {
+                    return;
+                }
                 let rows = self.model.run_table.rows(self.model.run_rows()).len();
                 self.model.run_table.cursor = moved(self.model.run_table.cursor, rows);
                 self.select_run();
             }
             Screen::Logs => self.model.logs.step(by),
         }
+    }
+
+    /// Moves within the queue above the runs, or into it; returns whether the cursor stands there.
+    fn in_queue(&mut self, by: isize) -> bool {
+        let queued = self.model.desk.queue.len();
+        let table = &mut self.model.run_table;
+        let at = match table.queue_cursor {
+            Some(at) => at as isize,
+            None if by < 0 => (queued as isize).saturating_add_unsigned(table.cursor),
+            None => return false,
+        };
+        let to = at.saturating_add(by).max(0);
+        if to < queued as isize {
+            table.queue_cursor = Some(to as usize);
+            table.cursor = 0;
+            return true;
+        }
+        // Down out of the queue: the first step lands on the first run.
+        if table.queue_cursor.take().is_some() {
+            table.cursor = 0;
+            self.step(to - queued as isize);
+            return true;
+        }
+        false
     }
 
     /// The run under the cursor of Home becomes the run on screen.

@@ -1,6 +1,6 @@
 //! One arm for each command of the table.
 
-use super::{Update, at_work};
+use super::Update;
 use crate::console::clipboard;
 use crate::console::commands::{self, Command, Risk, Screen};
 use crate::console::comparison::Pane;
@@ -142,16 +142,30 @@ impl Update<'_> {
             Command::Start => self.step(isize::MIN / 2),
             Command::End => self.step(isize::MAX / 2),
             Command::Open => self.open_row(),
-            Command::NewRun => self.ask(Purpose::NewRun),
+            Command::NewRun => self.open_start_form(),
+            Command::MarkRead => {
+                self.model.away.mark_read();
+                self.note_seen();
+            }
+            Command::QueueSooner => {
+                if let Some(id) = self.model.queued_row().map(|q| q.id.clone()) {
+                    self.act(Job::Sooner(id));
+                }
+            }
+            Command::QueueStart => {
+                let held = self.model.desk.queue.iter().find(|q| q.held.is_some());
+                let held = held.filter(|_| !self.model.desk.stuck);
+                self.act(Job::StartQueued(held.map(|q| q.id.clone())));
+            }
             Command::StopAfterRound => {
                 if let Some(run) = self.open_id() {
-                    let job = Job::Control(run, ControlCommand::StopAfterRound);
-                    self.say(Tone::Busy, at_work(&job));
-                    self.submit(job);
+                    self.act(Job::Control(run, ControlCommand::StopAfterRound));
                 }
             }
             Command::CancelRun => {
-                if let Some(run) = self.open_id() {
+                if let Some(id) = self.model.queued_row().map(|q| q.id.clone()) {
+                    self.ask(Purpose::Unqueue(id));
+                } else if let Some(run) = self.open_id() {
                     self.ask(Purpose::Cancel(run));
                 }
             }
@@ -169,6 +183,9 @@ impl Update<'_> {
             Command::NextMetric => self.model.metric = self.model.metric.wrapping_add(1) % 1024,
             Command::Decide | Command::Approve | Command::Reject => {
                 if let Some(plan) = self.model.plan().cloned() {
+                    if self.model.session.view_only.is_none() {
+                        self.submit(Job::Hold(plan.run_id.clone()));
+                    }
                     self.model
                         .dialogs
                         .push(Dialog::Decision(Box::new(Decision::new(plan))));
@@ -215,6 +232,11 @@ impl Update<'_> {
 
     /// Sends the shell command of the palette's choice, or of what the screen shows.
     pub(super) fn copy(&mut self) {
+        if let Some(Dialog::Start(form)) = self.model.dialogs.last() {
+            let text = form.shell();
+            self.copy_text(&text);
+            return;
+        }
         let chosen = match self.model.dialogs.last() {
             Some(Dialog::Palette(palette)) => palette.chosen().map(|spec| spec.command),
             _ => None,
@@ -229,7 +251,11 @@ impl Update<'_> {
             self.say(Tone::Warn, "This command has no shell command.");
             return;
         };
-        match clipboard::sequence(&text, self.model.capabilities.tmux) {
+        self.copy_text(&text);
+    }
+
+    fn copy_text(&mut self, text: &str) {
+        match clipboard::sequence(text, self.model.capabilities.tmux) {
             Some(bytes) => {
                 self.effects.push(Effect::Send(bytes));
                 self.say(

@@ -3,7 +3,7 @@
 use super::{Update, at_work};
 use crate::console::commands::{self, Command};
 use crate::console::dialogs::{Dialog, Reply};
-use crate::console::jobs::JobKey;
+use crate::console::jobs::{Job, JobKey};
 use crate::console::keymap::Chord;
 use crate::console::screens::capital;
 use crate::console::theme::Tone;
@@ -82,7 +82,13 @@ impl Update<'_> {
         };
         match dialog.command(command, self.model) {
             Reply::Stay => self.model.dialogs.push(dialog),
-            Reply::Close => {}
+            Reply::Close => {
+                if let Dialog::Decision(decision) = &dialog
+                    && self.model.session.view_only.is_none()
+                {
+                    self.submit(Job::LetGo(decision.run_id().clone()));
+                }
+            }
             Reply::Find(screen, text) => self.narrow(screen, text),
             Reply::Data(reply) => self.data_reply(reply),
             Reply::DataStay(reply) => {
@@ -90,6 +96,11 @@ impl Update<'_> {
                 self.data_reply(reply);
             }
             Reply::Run(command) => self.command(command),
+            Reply::Keep(job) => {
+                self.model.dialogs.push(dialog);
+                self.say(Tone::Busy, at_work(&job));
+                self.submit(job);
+            }
             Reply::Do(job) => {
                 if let Some(why) = self.model.session.view_only.clone() {
                     self.say(Tone::Warn, format!("Not done: {why}."));

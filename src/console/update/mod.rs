@@ -3,6 +3,7 @@
 mod cursors;
 mod data;
 mod data_results;
+mod desk;
 mod dispatch;
 mod keys;
 mod link;
@@ -25,6 +26,7 @@ use super::model::{Model, Said};
 use super::theme::Tone;
 use crate::error::{CommandError, ErrorReport};
 use crate::events::ControlCommand;
+use crate::presence::LastSeen;
 
 /// Between two senders that this console starts.
 const BETWEEN_SENDERS: TimeDelta = TimeDelta::seconds(60);
@@ -49,6 +51,7 @@ pub fn begin(model: &mut Model, now: DateTime<Utc>) -> Vec<Effect> {
         now,
         effects: Vec::new(),
     };
+    update.submit(Job::LastSeen);
     update.read_all();
     update.effects
 }
@@ -80,6 +83,12 @@ pub fn key_problems(model: &mut Model, problems: Vec<Problem>, now: DateTime<Utc
     update.model.last_error = Some(error);
 }
 
+/// What the person at a console has seen, to be noted when it closes.
+pub fn seen(model: &mut Model, now: DateTime<Utc>) -> Option<LastSeen> {
+    let runs = model.runs.as_deref();
+    model.away.seen(now, runs, &model.desk)
+}
+
 struct Update<'m> {
     model: &'m mut Model,
     now: DateTime<Utc>,
@@ -89,8 +98,14 @@ struct Update<'m> {
 impl Update<'_> {
     fn message(&mut self, message: Message) {
         match message {
-            Message::Key(key) => self.key(key),
-            Message::Command(command) => self.chosen(command),
+            Message::Key(key) => {
+                self.somebody_is_there();
+                self.key(key);
+            }
+            Message::Command(command) => {
+                self.somebody_is_there();
+                self.chosen(command);
+            }
             Message::Frame { bytes, took } => self.frame(bytes, took),
             Message::Paste(text) => self.paste(&text),
             Message::Mouse(event) => self.mouse(event),
@@ -116,6 +131,7 @@ impl Update<'_> {
                 }
             }
             Message::WorkspaceChanged => self.read_all(),
+            Message::Minute => self.note_seen(),
             Message::JobDone {
                 key,
                 generation,
@@ -135,7 +151,7 @@ impl Update<'_> {
     }
 
     fn read_all(&mut self) {
-        for job in [Job::Runs, Job::Plans, Job::Health] {
+        for job in [Job::Runs, Job::Plans, Job::Health, Job::Desk] {
             self.submit(job);
         }
         self.look_at_findings();
@@ -176,7 +192,12 @@ impl Update<'_> {
 /// What is said while a writing job is at work.
 fn at_work(job: &Job) -> String {
     match job {
-        Job::Start { .. } => "Starting a worker.".to_owned(),
+        Job::Start { queue: false, .. } => "Looking at data and disk, then starting.".to_owned(),
+        Job::Start { queue: true, .. } => "Looking at data and disk, then queueing.".to_owned(),
+        Job::TakeOver { run, .. } => format!("Taking run {} over.", run.short()),
+        Job::Hold(_) | Job::LetGo(_) | Job::LastSeen | Job::Seen(_) => "Noting.".to_owned(),
+        Job::Unqueue(_) | Job::Sooner(_) => "Changing the queue.".to_owned(),
+        Job::StartQueued(_) | Job::Drain => "Starting the next queued run.".to_owned(),
         Job::Resume(run) => format!("Resuming run {}.", run.short()),
         Job::Control(run, ControlCommand::StopAfterRound) => {
             format!("Asking run {} to stop after this round.", run.short())
@@ -188,6 +209,7 @@ fn at_work(job: &Job) -> String {
         Job::Runs
         | Job::Plans
         | Job::Health
+        | Job::Desk
         | Job::Compare(_)
         | Job::Findings(_)
         | Job::Slices(_)

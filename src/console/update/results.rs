@@ -2,7 +2,7 @@
 
 use super::{AFTER_FAILURE, BETWEEN_SENDERS, Update};
 use crate::console::commands::Screen;
-use crate::console::dialogs::{Dialog, Notice};
+use crate::console::dialogs::{Dialog, Notice, TakeOver};
 use crate::console::effect::Effect;
 use crate::console::jobs::{Done, Job, JobKey};
 use crate::console::model::Need;
@@ -73,6 +73,9 @@ impl Update<'_> {
                     JobKey::Compare => "Not compared",
                     JobKey::Findings => "The findings cannot be read",
                     JobKey::Slices => "No slices were found",
+                    JobKey::Hands => "The run cannot be taken in hand",
+                    JobKey::Seen => "Where you are cannot be noted",
+                    JobKey::Desk => "The queue cannot be worked on",
                     _ => "Not done",
                 };
                 if key == JobKey::Runs {
@@ -109,6 +112,7 @@ impl Update<'_> {
                 }
                 self.put_cursor(under);
                 self.keep_run();
+                self.find_news();
             }
             Done::Plans(plans) => {
                 let under = self.under_cursor();
@@ -122,6 +126,12 @@ impl Update<'_> {
             }
             Done::Health(health) => {
                 self.model.health = health;
+                if self.model.form_wanted
+                    && self.model.health.settings.is_some()
+                    && self.model.dialogs.is_empty()
+                {
+                    self.open_start_form();
+                }
                 self.send_what_waits();
             }
             Done::SyncStarted => {}
@@ -135,7 +145,34 @@ impl Update<'_> {
             Done::Findings(found) => self.findings_read(found),
             Done::Sliced(of, result) => self.sliced(&of, result),
             Done::Acknowledged(run, note) => self.acknowledged(&run, &note),
+            Done::Desk(desk) => self.desk(desk),
+            Done::InHand { lease, then } => {
+                self.say(
+                    Tone::Warn,
+                    format!("Not done: {} has it in hand.", lease.who()),
+                );
+                let dialog = TakeOver::new(lease, *then);
+                self.model.dialogs.push(Dialog::TakeOver(dialog));
+            }
+            Done::Hands => self.submit(Job::Desk),
+            Done::LastSeen(before) => {
+                self.model.away.left_off(*before);
+                self.find_news();
+            }
+            Done::SeenNoted => {}
+            Done::Drained(None) => {}
+            Done::Drained(Some(run)) => {
+                self.say(Tone::Good, format!("Run {run} was started from the queue."));
+                self.read_all();
+            }
+            Done::NotStarted(problems) => self.not_started(problems),
+            Done::Queued { id, behind } => self.queued(&id, behind.as_ref()),
+            Done::QueueChanged(text) => {
+                self.say(Tone::Good, text);
+                self.read_all();
+            }
             Done::Started(run) => {
+                self.close_start_form();
                 self.say(
                     Tone::Good,
                     format!("Run {run} is at work in its own process."),

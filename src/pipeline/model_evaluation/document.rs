@@ -10,12 +10,15 @@ use serde_json::Value;
 use super::comparison::{Comparison, ComparisonError, ScoredRows};
 use super::contender::Contender;
 use super::report::{ClassCurves, curves};
+use super::slices::{SliceReport, slices};
+use crate::config;
 use crate::dataset::{Frame, Labels, ROW_COLUMN};
 use crate::error::CommandError;
 use crate::events::StageName;
 use crate::metrics::{Agreement, PairedDifference, Resampling, TestMetrics, most_probable};
 use crate::pipeline::data_ingestion::DataIngestionArtifact;
 use crate::pipeline::model_trainer::{TRAINER_FILE, TrainerReport};
+use crate::runs::{CONFIG_FILE, REQUEST_FILE, RunRequest};
 
 /// `netsec compare --json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -37,6 +40,8 @@ pub struct CompareDocument {
     /// Metrics of both with the difference (first minus second), its 95 % interval and whether
     /// the first is better.
     pub metrics: Vec<PairedDifference>,
+    /// Where the first is better or worse: the same on parts of the rows.
+    pub slices: SliceReport,
     /// Where they agree.
     pub agreement: Agreement,
     /// Rows on which they name different classes, the first 200 of them.
@@ -100,6 +105,10 @@ pub struct Origin {
     pub parameters: Option<BTreeMap<String, Value>>,
     /// Data by name.
     pub data: BTreeMap<String, Value>,
+    /// The whole frozen configuration, flat; empty when the run's folder is gone.
+    pub config: BTreeMap<String, Value>,
+    /// Keys of settings that were changed for this run.
+    pub changed: Vec<String>,
 }
 
 impl Origin {
@@ -133,6 +142,16 @@ impl Origin {
                 .data
                 .insert("features".into(), report.features.into());
         }
+        if let Ok(text) = fs::read_to_string(run_dir.join(CONFIG_FILE))
+            && let Ok(config) = config::parse(&text, CONFIG_FILE, [])
+            && let Ok(value) = serde_json::to_value(&config)
+        {
+            flatten("", &value, &mut origin.config);
+        }
+        let request: Option<RunRequest> = read(&run_dir.join(REQUEST_FILE));
+        origin.changed = request
+            .map(|r| r.settings.into_iter().map(|s| s.key).collect())
+            .unwrap_or_default();
         let ingestion: Option<DataIngestionArtifact> = read(
             &run_dir
                 .join(StageName::DataIngestion.as_str())
@@ -159,6 +178,47 @@ impl Origin {
         }
         origin
     }
+}
+
+/// Nested settings by their whole key.
+fn flatten(prefix: &str, value: &Value, out: &mut BTreeMap<String, Value>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                let key = match prefix {
+                    "" => key.clone(),
+                    prefix => format!("{prefix}.{key}"),
+                };
+                flatten(&key, value, out);
+            }
+        }
+        // A key without a value is a key that is not there.
+        Value::Null => {}
+        other => drop(out.insert(prefix.to_owned(), other.clone())),
+    }
+}
+
+/// Settings that were changed for one of the two runs and are not the same in both, beyond those
+/// the trainers report.
+fn changed_settings(first: &Origin, second: &Origin, known: &[Setting]) -> Vec<Setting> {
+    if first.config.is_empty() || second.config.is_empty() {
+        return Vec::new();
+    }
+    let is_known = |key: &str| {
+        let short = key.strip_prefix("training.").unwrap_or(key);
+        known.iter().any(|s| s.name == key || s.name == short)
+    };
+    let mut keys: Vec<&String> = first.changed.iter().chain(&second.changed).collect();
+    keys.sort();
+    keys.dedup();
+    keys.into_iter()
+        .filter(|key| !is_known(key) && first.config.get(*key) != second.config.get(*key))
+        .map(|key| Setting {
+            name: key.clone(),
+            first: first.config.get(key).cloned(),
+            second: second.config.get(key).cloned(),
+        })
+        .collect()
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
@@ -202,9 +262,12 @@ pub fn compare(
             differences(&nothing, &nothing)
         }
     };
+    let mut parameters = parameters;
+    parameters.extend(changed_settings(first.1, second.1, &parameters));
     Ok(CompareDocument {
         rows_note: comparison.rows_in_words(&first.0.name, &second.0.name),
         disagreements: disagreements(&scored)?,
+        slices: slices(&scored, &first.0.schema, resampling)?,
         first: side(first.0, comparison.first, &scored.labels, &scored.first),
         second: side(second.0, comparison.second, &scored.labels, &scored.second),
         rows_in_test: comparison.rows_in_test,
@@ -267,6 +330,41 @@ fn differences(first: &BTreeMap<String, Value>, second: &BTreeMap<String, Value>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_changed_for_a_run_are_listed_once() {
+        let origin = |folds: u32, trees: u32, changed: &[&str]| {
+            let mut config = config::Config::default();
+            config.training.folds = folds;
+            config.training.random_forest.trees = trees;
+            let mut origin = Origin {
+                changed: changed.iter().map(|c| (*c).to_owned()).collect(),
+                ..Origin::default()
+            };
+            flatten(
+                "",
+                &serde_json::to_value(&config).unwrap(),
+                &mut origin.config,
+            );
+            origin
+        };
+        let changed = [
+            "training.folds",
+            "training.random_forest.trees",
+            "training.seed",
+        ];
+        let (a, b) = (origin(5, 10, &changed), origin(3, 100, &[]));
+        let known = [Setting {
+            name: "training.folds".into(),
+            first: Some(5.into()),
+            second: Some(3.into()),
+        }];
+        let found = changed_settings(&a, &b, &known);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].name, "training.random_forest.trees");
+        assert_eq!(found[0].second, Some(100.into()));
+        assert_eq!(changed_settings(&a, &Origin::default(), &[]), []);
+    }
 
     #[test]
     fn only_what_differs_is_listed() {

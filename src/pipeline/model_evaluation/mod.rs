@@ -11,6 +11,7 @@ pub mod gate;
 #[cfg(test)]
 mod real_data_tests;
 mod report;
+mod slices;
 #[cfg(test)]
 mod tests;
 mod two_runs;
@@ -22,6 +23,7 @@ pub use report::{
     AtThreshold, ChampionReport, ClassCurves, EvaluationReport, GateReport, Importance, curves,
 };
 
+pub use slices::{Slice, SliceReport, slices};
 pub use two_runs::{CHAMPION, compare_runs};
 
 use rayon::prelude::*;
@@ -55,6 +57,9 @@ pub struct ModelEvaluationArtifact {
     pub rules: Vec<RuleResult>,
     /// The champion it was compared with.
     pub champion: Option<String>,
+    /// The part of the test rows on which the model is worse than the champion beyond chance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worse_slice: Option<String>,
 }
 
 /// A model, its probabilities of the test rows, and their figures.
@@ -139,6 +144,16 @@ pub fn run(
         )?),
     };
     let rules = judge(ctx, &challenger.name, &figures, champion_report.as_ref());
+    let worse_slice = champion_report.as_ref().and_then(worse_slice);
+    if let (Some(slice), Some(champion)) = (&worse_slice, champion) {
+        record(
+            ctx,
+            Event::Warning {
+                code: "worse_slice".to_owned(),
+                text: format!("worse than {} on {slice}", champion.version),
+            },
+        );
+    }
     let (verdict, reason) = gate::decide(&rules);
     for rule in &rules {
         record(ctx, Event::GateEvaluated(rule.clone()));
@@ -185,6 +200,7 @@ pub fn run(
             f1,
             rules,
             champion: champion.map(|c| c.version.clone()),
+            worse_slice,
         },
         verdict: match verdict {
             GateVerdict::Accept => CheckVerdict::Ok,
@@ -239,9 +255,11 @@ fn compare_with_champion(
         run_id: champion.run_id.to_string(),
         comparison: None,
         not_comparable: None,
+        slices: None,
     };
-    match Comparison::measure(&challenger, &contender, test, resampling) {
-        Ok(comparison) => {
+    match Comparison::measure_rows(&challenger, &contender, test, resampling) {
+        Ok((comparison, scored)) => {
+            report.slices = Some(slices(&scored, &challenger.schema, resampling)?);
             if comparison.seen_by_second.is_none_or(|n| n > 0) {
                 record(
                     ctx,
@@ -266,6 +284,13 @@ fn compare_with_champion(
         Err(ComparisonError::Failed(e)) => return Err(e),
     }
     Ok(report)
+}
+
+/// The slice on which the challenger is worse beyond chance, in words.
+fn worse_slice(report: &ChampionReport) -> Option<String> {
+    let slices = report.slices.as_ref()?;
+    let worst = slices.worst.as_ref()?;
+    Some(worst.words(slices.metric))
 }
 
 /// All rules of the gate.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::comparison::Comparison;
+use super::slices::SliceReport;
 use crate::dataset::Labels;
 use crate::events::{GateVerdict, LearnerTest, RuleResult};
 use crate::learners::Model;
@@ -92,6 +93,8 @@ pub struct ChampionReport {
     pub comparison: Option<Comparison>,
     /// Why there is none.
     pub not_comparable: Option<String>,
+    /// Where the challenger is better or worse.
+    pub slices: Option<SliceReport>,
 }
 
 /// The gate.

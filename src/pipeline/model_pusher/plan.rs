@@ -40,6 +40,10 @@ pub struct PlanEvidence {
     pub drifted: Option<u64>,
     /// Checks of the data that warn.
     pub warnings: u64,
+    /// The part of the test rows on which it is worse than the champion beyond chance, in words.
+    /// Left out where there is none: plans of former versions keep their ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worse_slice: Option<String>,
 }
 
 /// What a push would do.
@@ -200,6 +204,7 @@ pub(super) fn make(
             gate: evaluation.rules.clone(),
             drifted: validation.drifted,
             warnings: validation.warnings,
+            worse_slice: evaluation.worse_slice.clone(),
         },
         created_at,
         expires_at: Duration::try_hours(age)

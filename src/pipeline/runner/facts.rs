@@ -66,6 +66,7 @@ fn is_fact(event: &Event) -> bool {
         | Event::PushStepFinished { .. }
         | Event::Heartbeat { .. }
         | Event::ControlReceived { .. }
+        | Event::LeaseTaken { .. }
         | Event::RunFinished { .. }
         | Event::Unknown => false,
     }

@@ -23,8 +23,9 @@ fn revision(stage: StageName) -> u32 {
         StageName::DataIngestion
         | StageName::DataTransformation
         | StageName::ModelTrainer
-        | StageName::ModelEvaluation
         | StageName::ModelPusher => 1,
+        // 2: slices of the comparison with the champion.
+        StageName::ModelEvaluation => 2,
     }
 }
 

@@ -75,6 +75,11 @@ pub fn pane(model: &Model) -> Vec<String> {
         ),
         Pane::Confusion => confusion(&d.first, None),
         Pane::Change => confusion(&d.first, Some(&d.second)),
+        Pane::Slices => told(
+            &format!("Slices, {} looked at", d.slices.considered),
+            drawn::slices(d, 400),
+            first,
+        ),
         Pane::Differences => told("What differs", drawn::differences(d), first),
         Pane::Rows => told(
             &format!("Rows, {} disagree", count(d.agreement.disagree)),

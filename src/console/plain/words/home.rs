@@ -78,6 +78,20 @@ pub fn tell(model: &Model, out: &mut Vec<String>) {
         1 => "Needs you: 1, row 1.".to_owned(),
         n => format!("Needs you: {n}, rows 1 to {n}."),
     });
+    let news = drawn::news_lines(model, false);
+    if !news.is_empty() {
+        let since = model
+            .away
+            .news
+            .since
+            .map_or(String::new(), |at| model.day(at));
+        out.push(format!("Since you were last here, {since}:"));
+        out.extend(
+            news.into_iter()
+                .map(|(what, text)| format!("  {what}: {text}")),
+        );
+    }
+    super::runs::queued(model, out);
     out.push(format!("Runs: {}, newest first.", model.run_rows().len()));
     list(out, rows(model), Some(cursor(model)), |i| row(model, i));
     health(model, out);

@@ -38,6 +38,23 @@ pub fn row(model: &Model, i: usize) -> String {
     }
 }
 
+/// The runs that wait for their turn.
+pub fn queued(model: &Model, out: &mut Vec<String>) {
+    for (i, q) in model.desk.queue.iter().enumerate() {
+        let how = match &q.held {
+            Some(why) => format!("cannot start: {why}"),
+            None => q.settings.join(", "),
+        };
+        let note = q
+            .note
+            .as_ref()
+            .map_or(String::new(), |n| format!("note \"{n}\""));
+        let by = format!("by {}", q.by);
+        let words = join([format!("Queued {}", i + 1), q.id.clone(), by, how, note]);
+        out.push(words);
+    }
+}
+
 /// Tells the screen.
 pub fn tell(model: &Model, out: &mut Vec<String>) {
     let table = &model.run_table;
@@ -51,6 +68,7 @@ pub fn tell(model: &Model, out: &mut Vec<String>) {
         line.push_str(&format!(", contains \"{}\"", table.filter));
     }
     out.push(line + ".");
+    queued(model, out);
     if shown == 0 {
         out.push(drawn::nothing(model).to_owned());
         return;
