@@ -597,7 +597,7 @@ impl Model {
                     "{filter}",
                     &quoted(&filter().unwrap_or("FILTER".to_owned())),
                 )
-                .replace("{data}", &data),
+                .replace("{data}", &data)
                 .replace("{queued}", queued.unwrap_or("ID")),
         )
     }

@@ -156,6 +156,9 @@ impl Update<'_> {
             | JobKey::Compare
             | JobKey::Findings
             | JobKey::Slices
+            | JobKey::Desk
+            | JobKey::Hands
+            | JobKey::Seen
             | JobKey::Action => false,
         }
     }
