@@ -12,6 +12,10 @@ use crate::error::ErrorReport;
 use crate::events::ReadLine;
 
 /// One thing that happened.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "messages are moved one by one and never kept; a box would only cost"
+)]
 #[derive(Clone, Debug)]
 pub enum Message {
     /// A key was pressed or repeats.

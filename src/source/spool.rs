@@ -137,7 +137,7 @@ impl<'s, 't> Parts<'s, 't> {
             let mut typed = if self.documents {
                 typed.of_documents(self.next_row, self.part_rows)
             } else {
-                typed.from_row(self.next_row)
+                typed.counting_from(self.next_row)
             };
             if !self.names.is_empty() {
                 typed.columns(&self.names, self.complete)?;

@@ -148,7 +148,7 @@ impl<'s> Typed<'s> {
     }
 
     /// For rows whose first here is row `first` of the source.
-    pub fn from_row(mut self, first: u64) -> Self {
+    pub fn counting_from(mut self, first: u64) -> Self {
         self.source_row = first;
         self
     }

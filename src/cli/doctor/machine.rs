@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn a_folder_that_is_not_there_fails() {
         let dir = tempfile::tempdir().unwrap();
-        let workspace = Workspace::new(&dir.path().join("gone"));
+        let workspace = Workspace::new(dir.path().join("gone"));
         let finding = locks(&workspace);
         assert_eq!(finding.state, State::Fail);
         assert!(finding.fix.is_some());
