@@ -187,7 +187,7 @@ fn measure(path: &Path) -> Result<Value> {
     let next: Vec<u64> = (0..300).map(|i| i * PAGE as u64 % rows).collect();
     say("flip_next_p99", percentile(flips(&all, &next)?, 0.99));
     let anywhere: Vec<u64> = (0..200)
-        .map(|i| (i * 0x9e37_79b9_7f4a_7c15u64 >> 11) % rows)
+        .map(|i| ((i * 0x9e37_79b9_7f4a_7c15u64) >> 11) % rows)
         .collect();
     let took = flips(&all, &anywhere)?;
     say("flip_anywhere_p50", percentile(took.clone(), 0.5));
