@@ -171,7 +171,7 @@ pub fn slices(
     let considered = found.len() as u64;
     let of = |verdict: PairedVerdict| found.iter().filter(move |s| s.verdict == verdict);
     let worst = of(PairedVerdict::Worse).next().cloned();
-    let best = of(PairedVerdict::Better).last().cloned();
+    let best = of(PairedVerdict::Better).next_back().cloned();
     let caution = caution(considered, too_small);
     if found.len() > LISTED {
         let end = found.len() - LISTED / 2;
