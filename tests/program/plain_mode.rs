@@ -51,9 +51,9 @@ fn a_script_retrains_and_approves() {
         &[
             "There is a config.toml and no run yet.",
             "> run.new",
-            "Start a retrain?",
-            "Note: from a script",
-            "Starting a worker.",
+            "Start a retrain",
+            "Note (stays with the run): from a script",
+            "Looking at data and disk, then starting.",
             " started by tester, worker alive",
             " training random_forest done, ",
             " evaluation the gate accepts, ",
