@@ -42,6 +42,7 @@ fn keys_drive_it_and_quit_restores_everything() {
     master.resize(size((40, 10))).unwrap();
     session.wait_text("netsec needs 60x15, this is 40x10.");
     master.resize(size((80, 24))).unwrap();
+    session.wait_text("No plan waits for a decision.");
     session.keys("1");
     session.wait_text("[1Home]");
     session.keys("q");
