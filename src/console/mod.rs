@@ -162,6 +162,10 @@ fn new_model(options: &Options) -> Result<Model, CommandError> {
     Ok(model)
 }
 
+/// How long keys behind a key are looked for: the source of events does not look at all within no
+/// time.
+const LOOK: Duration = Duration::from_micros(100);
+
 type Out = Box<dyn FnMut(&[u8]) -> std::io::Result<()>>;
 
 struct Console {
@@ -322,7 +326,7 @@ impl Console {
             // Not `self.keys.next().now_or_never()`: the stream keeps the first waker it is polled
             // with, and one that does nothing would swallow the next key until something else
             // wakes the loop.
-            next = match crossterm::event::poll(Duration::ZERO) {
+            next = match crossterm::event::poll(LOOK) {
                 Ok(true) => Some(Some(crossterm::event::read())),
                 Ok(false) => None,
                 Err(e) => Some(Some(Err(e))),

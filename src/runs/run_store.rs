@@ -2,10 +2,14 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::Rng;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -26,6 +30,11 @@ pub const REQUEST_FILE: &str = "request.json";
 pub const CONFIG_FILE: &str = "config.toml";
 /// The worker's stdout and stderr.
 pub const WORKER_LOG: &str = "worker.log";
+
+/// Begins the name of a folder that becomes a run.
+const MAKING: &str = ".making-";
+/// Age from which such a folder is what somebody left who was killed.
+const LEFT_AFTER: Duration = Duration::from_secs(600);
 
 /// Silence of a worker after which it counts as stalled.
 const STALLED_AFTER: TimeDelta = TimeDelta::seconds(60);
@@ -259,34 +268,48 @@ impl RunStore {
     pub fn create(&self, config: &Config, new: NewRun) -> Result<RunId, CommandError> {
         let artifacts = self.workspace.artifacts();
         fs::create_dir_all(&artifacts).map_err(unwritable(&artifacts))?;
+        sweep(&artifacts);
         let text = toml::to_string(config).map_err(|e| RunStoreError::Config(e.to_string()))?;
         let mut random = rand::thread_rng();
         loop {
             let created_at = Utc::now();
             let run_id = RunId::new(created_at, random.r#gen());
             let dir = self.workspace.run_dir(&run_id);
-            match fs::create_dir(&dir) {
-                Ok(()) => {}
-                // Two runs drew the same 16 bits within a minute.
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
-                Err(e) => return Err(unwritable(&dir)(e).into()),
-            }
             let request = RunRequest {
                 run_id: run_id.clone(),
                 created_at,
-                by: new.by,
-                note: new.note,
+                by: new.by.clone(),
+                note: new.note.clone(),
                 from: new.from,
-                settings: new.settings,
-                queued: new.queued,
+                settings: new.settings.clone(),
+                queued: new.queued.clone(),
                 git_commit: super::git::commit_of(self.workspace.root()),
             };
+            // Made aside: a folder without its configuration and request is nobody's run.
+            let aside = tempfile::Builder::new()
+                .prefix(MAKING)
+                .permissions(fs::Permissions::from_mode(0o777))
+                .tempdir_in(&artifacts)
+                .map_err(|e| unwritable(&artifacts)(e.kind().into()))?;
             let write = || -> io::Result<()> {
-                files::write_atomic(&dir.join(CONFIG_FILE), text.as_bytes())?;
-                files::write_json(&dir.join(REQUEST_FILE), &request)?;
-                files::sync_dir(&artifacts)
+                files::write_atomic(&aside.path().join(CONFIG_FILE), text.as_bytes())?;
+                files::write_json(&aside.path().join(REQUEST_FILE), &request)
             };
             write().map_err(unwritable(&dir))?;
+            match renameat_with(CWD, aside.path(), CWD, &dir, RenameFlags::NOREPLACE) {
+                Ok(()) => {}
+                // Two runs drew the same 16 bits within a minute.
+                Err(Errno::EXIST) => continue,
+                // A file system without the flag: an empty folder may be replaced, a run may not.
+                Err(Errno::INVAL | Errno::NOSYS) if !dir.exists() => {
+                    fs::rename(aside.path(), &dir).map_err(unwritable(&dir))?;
+                }
+                Err(Errno::INVAL | Errno::NOSYS) => continue,
+                Err(e) => return Err(unwritable(&dir)(e.into()).into()),
+            }
+            // It has another name now: nothing is left to be removed.
+            let _ = aside.keep();
+            files::sync_dir(&artifacts).map_err(unwritable(&artifacts))?;
             return Ok(run_id);
         }
     }
@@ -323,6 +346,21 @@ impl RunStore {
         }
         runs.sort_by(|a, b| b.cmp(a));
         Ok(runs)
+    }
+}
+
+/// Removes what was left of runs whose making was killed. Whoever cannot remove it leaves it to the
+/// next one.
+fn sweep(artifacts: &Path) {
+    for entry in fs::read_dir(artifacts).into_iter().flatten().flatten() {
+        let left = entry.file_name().to_string_lossy().starts_with(MAKING)
+            && entry
+                .metadata()
+                .and_then(|m| m.modified())
+                .is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LEFT_AFTER));
+        if left {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 

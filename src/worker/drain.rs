@@ -10,7 +10,7 @@ use std::path::Path;
 
 use chrono::{TimeDelta, Utc};
 
-use super::spawn::{Begin, frozen_config, spawn, workspace_of};
+use super::spawn::{Begin, spawn, workspace_of};
 use crate::config::{self, Config};
 use crate::error::CommandError;
 use crate::events::Actor;
@@ -51,7 +51,7 @@ pub fn drain(config_file: &Path) -> Result<Drained, CommandError> {
         let Some(entry) = startable(locked.waiting()?.entries) else {
             return Ok(Drained::Empty);
         };
-        let claimed = claimed(&store, &entry.id)?;
+        let claimed = claimed(&store, &entry)?;
         if let Some(run) = &claimed
             && has_begun(&workspace, run)
         {
@@ -100,9 +100,14 @@ pub fn is_stuck(workspace: &Workspace) -> Result<bool, CommandError> {
     Ok(at_work(&RunStore::new(workspace), workspace, None)?.is_none())
 }
 
-/// The run that was made from an entry.
-fn claimed(store: &RunStore, entry: &str) -> Result<Option<RunId>, CommandError> {
-    let made_of = |run: &RunId| store.request(run).and_then(|r| r.queued).as_deref() == Some(entry);
+/// The run that was made from an entry. Ids are short: an older run may have come from an entry of
+/// the same name.
+fn claimed(store: &RunStore, entry: &QueueEntry) -> Result<Option<RunId>, CommandError> {
+    let made_of = |run: &RunId| {
+        store.request(run).is_some_and(|r| {
+            r.queued.as_deref() == Some(&entry.id) && r.created_at >= entry.created_at
+        })
+    };
     Ok(store.list()?.into_iter().find(made_of))
 }
 
@@ -154,9 +159,9 @@ fn begin(
 ) -> Result<RunId, CommandError> {
     let config = config::parse(&entry.config, &format!("queued run {}", entry.id), [])?;
     let run = match claimed {
-        // Killed while the folder was being made: without its configuration it is no run.
-        Some(run) if frozen_config(&workspace.run_dir(&run)).is_ok() => run,
-        _ => store.create(
+        // Killed before its worker came up.
+        Some(run) => run,
+        None => store.create(
             &config,
             NewRun {
                 by: Actor::clone(&entry.by),

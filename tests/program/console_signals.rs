@@ -203,6 +203,24 @@ fn two_hundred_resizes_in_a_second_end_in_a_right_picture() {
     assert_restored(dir.path(), "0");
 }
 
+#[test]
+fn a_key_pressed_in_the_moment_of_a_resize_is_heard() {
+    let dir = project();
+    let mut session = Session::start(dir.path(), "sh", AROUND);
+    session.wait_text("summary of data_ingestion");
+    for i in 0..100_u16 {
+        for (key, tab) in [("4", "[4Train]"), ("1", "[1Home]")] {
+            session.resize_behind((79 + (i + 1) % 2, 24));
+            session.keys(key);
+            // Forgotten, it would wait for the next key.
+            session.wait_text(tab);
+        }
+    }
+    session.keys("q");
+    session.wait_text("the-end");
+    assert_restored(dir.path(), "0");
+}
+
 /// The screen once nothing more comes.
 fn settled(session: &Session) -> String {
     let mut bytes = session.bytes();

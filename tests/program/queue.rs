@@ -7,7 +7,7 @@ use netsec::events::{Event, Outcome};
 use netsec::runs::{Queue, RunId};
 use netsec::workspace::Workspace;
 
-use crate::harness::{Project, Training, text, wait_until};
+use crate::harness::{PATIENCE, Project, Training, text, wait_until};
 
 #[test]
 fn a_run_with_changed_settings_leaves_the_file_alone_and_says_what_it_ran_with() {
@@ -106,14 +106,29 @@ fn queued(project: &Project) -> usize {
 }
 
 fn wait_for_all(project: &Project, runs: usize) {
-    wait_until("all runs", || {
+    let states = || -> Vec<String> {
         let ids = project.store().list().unwrap();
-        ids.len() == runs
-            && ids.iter().all(|id| {
-                let view = project.view(id);
-                view.outcome() == Outcome::Finished && !view.liveness.is_held()
-            })
-    });
+        let state = |id: &RunId| {
+            let view = project.view(id);
+            let queued = view.request.as_ref().and_then(|r| r.queued.clone());
+            format!("{id} {queued:?} {:?} {:?}", view.outcome(), view.liveness)
+        };
+        ids.iter().map(state).collect()
+    };
+    let end = |state: &String| state.ends_with("Finished Free");
+    let begun = std::time::Instant::now();
+    loop {
+        let states = states();
+        if states.len() == runs && states.iter().all(end) {
+            return;
+        }
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "{runs} runs are waited for in vain:\n{}",
+            states.join("\n")
+        );
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
 }
 
 /// Every entry of the queue made one run, and every run began once.
