@@ -51,8 +51,11 @@ pub fn selected(model: &Model) -> Vec<String> {
     };
     let mut out = vec![title];
     for line in lines.iter().skip(first).take(WINDOW) {
-        // Columns are for the eye.
-        let words: Vec<&str> = line.split_whitespace().collect();
+        // Columns and bars are for the eye.
+        let words: Vec<&str> = line
+            .split_whitespace()
+            .filter(|word| !word.bytes().all(|b| b == b'#'))
+            .collect();
         if !words.is_empty() {
             out.push(format!("  {}", words.join(" ")));
         }
