@@ -42,7 +42,8 @@ fn a_script_retrains_and_approves() {
         &project,
         &["--plain"],
         "run.new\nnote\nfrom a script\nstart\nwait\napprove\ndecide\nreason\nfirst champion\n5\n\
-         confirmation\nv1\n5\njournal?\nruns\n",
+         confirmation\nv1\n5\njournal?\nruns\n\
+         data\npage down\nrow 2\nfilter\nnot a ( filter\nclose\n",
     );
     let said = String::from_utf8(output.stdout.clone()).unwrap();
     assert!(output.status.success(), "{}", text(&output));
@@ -69,6 +70,14 @@ fn a_script_retrains_and_approves() {
             "`journal?` means nothing here; ? lists the choices.",
             "1 of 1 runs, newest first.",
             "champion",
+            "> data",
+            "  row 1, selected: ",
+            "> page down",
+            "  row 11",
+            "> row 2",
+            "  row 2, selected: ",
+            "Filter the rows",
+            "is expected after",
         ],
     );
     assert!(!said.contains('\u{1b}') && !said.contains('\r'), "{said}");

@@ -29,6 +29,8 @@ use input::Input;
 use line_editor::LineEditor;
 use talk::Talk;
 
+/// The size that screens are made for which read no more than they show.
+const PAPER: (u16, u16) = (300, 24);
 /// A script's next line waits for what was asked for before, but not for a log that never comes.
 const SETTLING: Duration = Duration::from_secs(20);
 
@@ -37,7 +39,9 @@ const SETTLING: Duration = Duration::from_secs(20);
 /// # Errors
 /// Kind `TerminalLost` when the terminal went away, `Cancelled` when a signal ended it.
 pub fn run(options: &Options) -> Result<(), CommandError> {
-    let model = new_model(options)?;
+    let mut model = new_model(options)?;
+    // No screen limits it; rows are read with this many columns of cells, ten at a time and more.
+    model.size = PAPER;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -18,6 +18,8 @@ use crate::events::Outcome;
 use crate::text::{self, Marks};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+/// Rows that the cursor is moved over at once.
+const MOST_STEPS: usize = 10_000;
 /// Columns after which a line is cut: a value of a megabyte is no sentence.
 const LONGEST: usize = 2_000;
 
@@ -313,6 +315,12 @@ impl Talk {
         } else {
             (Command::Up, at - row)
         };
+        if steps > MOST_STEPS {
+            self.put(
+                "That is far; filter the rows, or use first row, last row and pages.".to_owned(),
+            );
+            return;
+        }
         for _ in 0..steps {
             self.update(Message::Command(command), now);
         }
@@ -495,6 +503,11 @@ impl Talk {
                 true
             }
             Some(before) => {
+                // What a dialog found wrong since.
+                let new = told.lines.iter().filter(|l| !before.lines.contains(l));
+                for line in new.cloned().collect::<Vec<_>>() {
+                    self.put(line);
+                }
                 for (now, then) in told.parts.iter().zip(&before.parts) {
                     if let (PartKind::Field { text, .. }, PartKind::Field { text: old, .. }) =
                         (&now.kind, &then.kind)

@@ -4,6 +4,7 @@
 
 mod approval;
 mod comparison;
+mod data;
 mod home;
 mod logs;
 mod runs;
@@ -31,7 +32,11 @@ pub fn screen(model: &Model) -> Vec<String> {
     let mut out = vec![heading(model)];
     match model.screen {
         Screen::Home => home::tell(model, &mut out),
-        Screen::Data => out.extend(drawn(model)),
+        Screen::Data => {
+            if !data::tell(model, &mut out) {
+                out.extend(drawn(model));
+            }
+        }
         Screen::Validation => {
             if !validation::tell(model, &mut out) {
                 out.extend(drawn(model));
@@ -52,7 +57,7 @@ pub fn selected(model: &Model) -> Vec<String> {
         Screen::Home => row(home::rows(model), home::cursor(model), |i| {
             home::row(model, i)
         }),
-        Screen::Data => Vec::new(),
+        Screen::Data => data::selected(model),
         Screen::Validation => validation::selected(model),
         Screen::Training => training::selected(model),
         Screen::Comparison => comparison::pane(model),
@@ -70,7 +75,7 @@ pub fn selected(model: &Model) -> Vec<String> {
 pub fn selection(model: &Model) -> String {
     match model.screen {
         Screen::Home => home::selection(model),
-        Screen::Data => String::new(),
+        Screen::Data => data::selection(model),
         Screen::Validation => validation::selection(model),
         Screen::Training => format!("{:?}", model.picked_learner),
         Screen::Comparison => format!("{:?} {}", model.compare.pane, model.compare.first),
@@ -102,7 +107,12 @@ pub fn rows(model: &Model) -> (usize, usize) {
             (learners.len(), at.unwrap_or(0))
         }
         Screen::Validation => (model.validation.rows().len(), model.validation.cursor),
-        Screen::Data | Screen::Comparison => (0, 0),
+        Screen::Data => {
+            let clamp = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+            let browser = &model.browser;
+            (clamp(browser.rows()), clamp(browser.view.row))
+        }
+        Screen::Comparison => (0, 0),
     }
 }
 
@@ -130,7 +140,7 @@ pub fn occasion(model: &Model) -> String {
         ),
         Screen::Logs => format!("{:?} {:?}", open.map(|o| o.0), model.logs.filter),
         Screen::Validation => validation::occasion(model),
-        Screen::Data => drawn(model).join("\n"),
+        Screen::Data => data::occasion(model),
     }
 }
 
