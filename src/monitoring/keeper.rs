@@ -4,8 +4,9 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::refresh;
+use super::{folder, refresh};
 use crate::config::Config;
+use crate::files;
 use crate::workspace::Workspace;
 
 /// Between two writings; a scrape comes every 15 to 60 s.
@@ -27,6 +28,7 @@ impl Keeper {
         let thread = std::thread::Builder::new()
             .name("metrics".into())
             .spawn(move || {
+                files::sweep(&folder(&workspace));
                 loop {
                     refresh(&workspace, &config);
                     match over.recv_timeout(PERIOD) {
@@ -55,7 +57,7 @@ impl Drop for Keeper {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::monitoring::{FILE, folder};
+    use crate::monitoring::FILE;
 
     #[test]
     fn writes_at_the_end() {

@@ -192,6 +192,7 @@ impl Queue {
                 Err(e) => return Err(fail(&path, "locked")(e.into())),
             }
         }
+        files::sweep(&self.dir);
         Ok(LockedQueue {
             queue: self.clone(),
             _lock: file,

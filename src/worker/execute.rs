@@ -38,6 +38,7 @@ pub fn execute(
         return Err(CommandError::not_found(format!("there is no run `{run}`")));
     }
     let lock = RunLock::acquire(&dir, spawn_id)?;
+    files::sweep(&dir);
     let before = replay(&dir)?;
     if before.outcome == Outcome::Finished {
         return Err(CommandError::usage(format!("run {run} has finished")));

@@ -9,7 +9,7 @@ use std::process::{Output, Stdio};
 use netsec::events::Outcome;
 use serde_json::Value;
 
-use crate::harness::{Project, Training, text};
+use crate::harness::{Project, Training, text, wait_until};
 
 /// Settings that keep a run short.
 const SMALL: [(&str, &str); 3] = [
@@ -127,20 +127,22 @@ impl Place {
     }
 }
 
-/// No temporary file and no stage folder under work anywhere.
+/// No temporary file and no stage folder under work anywhere, once the worker's last file is
+/// written.
 fn assert_no_leftovers(folder: &Path) {
-    for entry in fs::read_dir(folder).unwrap() {
+    wait_until("the temporary files to go", || leftover(folder).is_none());
+}
+
+fn leftover(folder: &Path) -> Option<PathBuf> {
+    fs::read_dir(folder).unwrap().find_map(|entry| {
         let entry = entry.unwrap();
         let name = entry.file_name().to_string_lossy().into_owned();
-        assert!(
-            !name.starts_with('.') && !name.contains("tmp"),
-            "left behind: {}",
-            entry.path().display()
-        );
-        if entry.file_type().unwrap().is_dir() {
-            assert_no_leftovers(&entry.path());
+        if name.starts_with('.') || name.contains("tmp") {
+            return Some(entry.path());
         }
-    }
+        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        is_dir.then(|| leftover(&entry.path())).flatten()
+    })
 }
 
 /// Bytes that are no text and no table, the same every time.
