@@ -1,11 +1,9 @@
 //! `netsec approve`: approve a plan; with enough approvals the push runs.
 
-use super::{Globals, output, print_receipt};
+use super::{Globals, decision, output};
 use crate::error::CommandError;
 use crate::events::Actor;
-use crate::monitoring;
 use crate::pipeline::model_pusher;
-use crate::tracking::background::{self, Errand};
 
 /// Arguments of `netsec approve`.
 #[derive(Debug, clap::Args)]
@@ -40,15 +38,5 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
         &args.reason,
         &watch,
     );
-    // Also after a failure: that the journal could not be written is worth an alert.
-    monitoring::refresh(&workspace, &config);
-    let receipt = receipt?;
-    background::start(
-        globals.config_file(),
-        &workspace,
-        &config.tracking,
-        Errand::Short,
-    );
-    print_receipt(&receipt)?;
-    Ok(())
+    decision::told(globals, &config, receipt)
 }

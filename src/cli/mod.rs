@@ -10,6 +10,7 @@ mod compare;
 mod console;
 mod data;
 mod data_files;
+mod decision;
 mod demo;
 mod doctor;
 mod drift;
@@ -267,15 +268,4 @@ pub fn describe(e: &CommandError) -> String {
         text.push_str(&format!("  hint: {}\n", clean(hint)));
     }
     text
-}
-
-/// Prints what came of a decision.
-fn print_receipt(receipt: &crate::pipeline::model_pusher::Receipt) -> Result<(), CommandError> {
-    for line in &receipt.lines {
-        output::say!("{}", crate::text::clean(line))?;
-    }
-    if receipt.pushed {
-        output::say!("{} is in production.", receipt.version)?;
-    }
-    Ok(())
 }

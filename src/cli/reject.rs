@@ -1,11 +1,9 @@
 //! `netsec reject`: refuse a plan.
 
-use super::{Globals, print_receipt};
+use super::{Globals, decision};
 use crate::error::CommandError;
 use crate::events::Actor;
-use crate::monitoring;
 use crate::pipeline::model_pusher;
-use crate::tracking::background::{self, Errand};
 
 /// Arguments of `netsec reject`.
 #[derive(Debug, clap::Args)]
@@ -31,15 +29,5 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
         Actor::current(),
         &args.reason,
     );
-    // Also after a failure: that the journal could not be written is worth an alert.
-    monitoring::refresh(&workspace, &config);
-    let receipt = receipt?;
-    background::start(
-        globals.config_file(),
-        &workspace,
-        &config.tracking,
-        Errand::Short,
-    );
-    print_receipt(&receipt)?;
-    Ok(())
+    decision::told(globals, &config, receipt)
 }

@@ -2,7 +2,7 @@
 //!
 //! A viewer of the log like any other: [`projection`] is what the server should hold, a pure
 //! function of log, files and journal; [`cursor`] is what it has acknowledged; [`outstanding`] is
-//! the difference; [`sender`] closes it and `mend` compares at the end of a run; [`aliases`]
+//! the difference; [`sender`] closes it and compares at the end of a run; [`aliases`]
 //! follow the journal; [`sync`] goes over all runs. [`mlflow`] is the client.
 //!
 //! No stage and no push ever waits for anything in here, and nothing in here decides or writes
@@ -13,7 +13,6 @@ pub mod background;
 pub mod cursor;
 pub mod fact;
 pub mod lock;
-mod mend;
 pub mod mlflow;
 pub mod mlflow_server;
 pub mod outstanding;

@@ -6,12 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use super::fact::{Content, Slot, Wanted};
-use super::mlflow::Capability as Level;
-use super::outstanding::{is_gone, names, stored_param, stored_point, stored_tag};
-use super::projection::KEY;
-use super::sender::{Halt, Sender, history_tag, now_ms};
-use super::server::{RemoteRun, Server, Trouble};
+use super::model::history_tag;
+use super::{Halt, Sender, now_ms};
+use crate::tracking::fact::{Content, Slot, Wanted};
+use crate::tracking::mlflow::Capability as Level;
+use crate::tracking::outstanding::{is_gone, names, stored_param, stored_point, stored_tag};
+use crate::tracking::projection::KEY;
+use crate::tracking::server::{RemoteRun, Server, Trouble};
 
 impl<S: Server> Sender<'_, S> {
     /// Compares and mends. True when something has to be sent again.
@@ -187,7 +188,7 @@ impl<S: Server> Sender<'_, S> {
             }
             None => {
                 // Deleted by somebody: the run and the version still stand.
-                let value = super::outstanding::model_value(model, self.level);
+                let value = crate::tracking::outstanding::model_value(model, self.level);
                 let why = "the logged model was deleted on the server";
                 self.cursor.bury(names::MODEL, &value, why, now_ms());
                 self.changed()?;
