@@ -582,6 +582,18 @@ impl Model {
             Some(arguments) => arguments,
             None => run.unwrap_or("latest").to_owned(),
         };
+        if let (Command::FindingRows, Some(found), Some(finding), Some(run)) =
+            (command, &self.validation.found, finding, run)
+        {
+            // A row of the quarantine has no condition, and what has none shows everything.
+            match found.rows_behind(finding) {
+                Some(rows) if rows.quarantined => {
+                    return Some(format!("netsec data {run}:quarantine"));
+                }
+                None => return Some(format!("netsec data {run}")),
+                Some(_) => {}
+            }
+        }
         let queued = self.queued_row().map(|q| q.id.as_str());
         if command == Command::CancelRun
             && let Some(id) = queued

@@ -5,6 +5,7 @@
 
 mod event;
 mod follow;
+mod notified;
 mod reader;
 mod recorder;
 mod run_state;
@@ -16,6 +17,7 @@ pub use event::{
     GateVerdict, LearnerTest, Outcome, RuleResult, Split, Summary,
 };
 pub use follow::{FollowStop, LogFollower};
+pub use notified::changes_are_told;
 pub use reader::{Damage, LogReader, ReadLine};
 pub use recorder::{LogRecorder, RecordError};
 pub use run_state::{LearnerState, RunState, StageState, StageStatus};

@@ -80,6 +80,8 @@ pub struct LearnerState {
     pub round: u32,
     /// Rounds at most.
     pub of: u32,
+    /// Rounds done and rounds at most of every fold; several may be at work at a time.
+    pub folds: BTreeMap<u32, (u32, u32)>,
     /// When its first fit began.
     pub started_at: Option<DateTime<Utc>>,
     /// Settings, once done.
@@ -416,6 +418,9 @@ impl RunState {
                 l.phase = Some(*phase);
                 l.round = 0;
                 l.of = *of;
+                if let FitPhase::Fold { fold, .. } = phase {
+                    l.folds.insert(*fold, (0, *of));
+                }
                 l.started_at.get_or_insert(at);
                 // Curves are those of the first fold: only its start makes them void.
                 if matches!(phase, FitPhase::Fold { fold: 1, .. }) {
@@ -433,6 +438,9 @@ impl RunState {
                 l.phase = Some(*phase);
                 l.round = *round;
                 l.of = *of;
+                if let FitPhase::Fold { fold, .. } = phase {
+                    l.folds.insert(*fold, (*round, *of));
+                }
             }
             Event::MetricObserved {
                 learner,

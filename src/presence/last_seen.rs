@@ -70,6 +70,8 @@ pub struct News {
     pub ended: Vec<(RunId, Outcome)>,
     /// Runs that began and are still at work: by whom.
     pub started: Vec<(RunId, String)>,
+    /// Runs that were at work then and still are: by how many events their logs have grown.
+    pub went_on: Vec<(RunId, u64)>,
     /// Decisions, in a few words each.
     pub decided: Vec<String>,
     /// The column that drifted most, before and now.
@@ -81,6 +83,7 @@ impl News {
     pub fn is_empty(&self) -> bool {
         self.ended.is_empty()
             && self.started.is_empty()
+            && self.went_on.is_empty()
             && self.decided.is_empty()
             && self.drift.is_none()
     }
@@ -167,6 +170,8 @@ pub fn news(before: &LastSeen, now: &Snapshot) -> News {
             found.ended.push((id.clone(), seen.outcome));
         } else if !is_over(seen.outcome) && known.is_none_or(|k| is_over(k.outcome)) {
             found.started.push((id.clone(), by.clone()));
+        } else if let Some(known) = known.filter(|k| !is_over(seen.outcome) && k.seq < seen.seq) {
+            found.went_on.push((id.clone(), seen.seq - known.seq));
         }
     }
     found.decided = now
@@ -247,6 +252,16 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_is_further_on_is_news_and_one_that_stands_still_is_none() {
+        let before = now(vec![run(3, Outcome::Running), run(2, Outcome::Stalled)]);
+        let mut later = before.clone();
+        later.runs[0].1.seq += 31;
+        let found = news(&before.seen(Utc::now()), &later);
+        assert_eq!(found.went_on, [(id(3), 31)]);
+        assert!(found.ended.is_empty() && found.started.is_empty());
+    }
+
+    #[test]
     fn a_cursor_is_written_and_read_whatever_the_name() {
         let dir = tempfile::tempdir().unwrap();
         let workspace = Workspace::new(dir.path());
@@ -290,12 +305,13 @@ mod tests {
             prop_assert!(news(&snapshot.seen(Utc::now()), &snapshot).is_empty());
         }
 
-        /// A run is news once: as ended or as started.
+        /// A run is news once: as ended, as started or as further on.
         #[test]
         fn a_run_is_told_once(before in any_runs(), after in any_runs()) {
             let found = news(&now(before).seen(Utc::now()), &now(after));
             let mut told: Vec<&RunId> = found.ended.iter().map(|(id, _)| id)
-                .chain(found.started.iter().map(|(id, _)| id)).collect();
+                .chain(found.started.iter().map(|(id, _)| id))
+                .chain(found.went_on.iter().map(|(id, _)| id)).collect();
             let all = told.len();
             told.sort();
             told.dedup();

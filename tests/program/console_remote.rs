@@ -19,7 +19,7 @@ fn authorize(sshd: &Sshd, project: &Project) {
     let dir = project.path().display();
     let program = env!("CARGO_BIN_EXE_netsec");
     let line = format!(
-        "restrict,pty,environment=\"OPERATOR=alice\",command=\"cd {dir} && echo $$ > remote && \
+        "restrict,pty,environment=\"USER=alice\",command=\"cd {dir} && echo $$ > remote && \
          exec {program} console\" {}\n",
         sshd.public_key
     );
@@ -92,6 +92,16 @@ fn an_ssh_connection_drops_in_training_and_the_run_goes_on() {
     session.wait("the run, further on", |s| {
         per_cent(s).is_some_and(|now| now >= seen) || s.contents().contains("APPROVE?")
     });
+    // What happened meanwhile is named: the run went on, or it has even ended.
+    session.wait("the digest of what happened", |s| {
+        let text = s.contents();
+        let told = text
+            .lines()
+            .skip_while(|l| !l.contains("Since you were last here"));
+        let told: Vec<&str> = told.take(4).collect();
+        told.iter()
+            .any(|l| l.contains(run.short()) && (l.contains("went on") || l.contains("ended")))
+    });
     project.wait_for_end(&run);
     approve(&mut session, "v1");
     // Ctrl-Z has no shell to return to here: it must not freeze the session.
@@ -108,6 +118,8 @@ fn an_ssh_connection_drops_in_training_and_the_run_goes_on() {
     );
     let journal = text(&project.run(&["journal", "--json"]));
     assert!(journal.contains("127.0.0.1"), "from where: {journal}");
+    // Not the account of the machine: the key says who it is.
+    assert!(journal.contains("\"alice\""), "who: {journal}");
 }
 
 #[test]

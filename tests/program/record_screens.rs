@@ -51,16 +51,18 @@ fn record() {
         fs::write(out.join(format!("{name}.txt")), text).unwrap();
     };
     shoot(&session, "home");
-    for (key, tab, name) in [
-        ("2", "[2 Data]", "data"),
-        ("3", "[3 Validate]", "validate"),
-        ("5", "[5 Compare]", "compare"),
-        ("7", "[7 Runs]", "runs"),
-        ("8", "[8 Logs]", "logs"),
-        ("6", "[6 Approve", "approve"),
+    // With a text of each that is there only when its content has been read.
+    for (key, tab, content, name) in [
+        ("2", "[2 Data]", "row 1 of", "data"),
+        ("3", "[3 Validate]", "Label mix", "validate"),
+        ("5", "[5 Compare]", "against", "compare"),
+        ("7", "[7 Runs]", "newest first", "runs"),
+        ("8", "[8 Logs]", "run finished", "logs"),
+        ("6", "[6 Approve", "Evidence for", "approve"),
     ] {
         session.keys(key);
         session.wait_text(tab);
+        session.wait_text(content);
         shoot(&session, name);
     }
     session.keys("\r");

@@ -16,6 +16,9 @@ import packages
 from servers import Failed, Server, free_port
 
 
+EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "deploy/sshd/90-netsec.conf"
+
+
 def program(name: str, package: str) -> tuple[str, dict[str, str]]:
     """A program's path, and what its environment needs to find its libraries."""
     if found := shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin"):
@@ -60,11 +63,12 @@ UsePAM no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
-PermitUserEnvironment OPERATOR
 ExposeAuthInfo yes
 AcceptEnv LANG LC_* COLORTERM
 PrintMotd no
 PrintLastLog no
+# What an operator's machine reads: who may say who somebody is.
+Include {EXAMPLE}
 """
 
     def _command(self, sshd: list[str]) -> list[str]:

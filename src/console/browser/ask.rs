@@ -115,6 +115,8 @@ pub struct Wanted {
     pub sort: Vec<(String, bool)>,
     /// Columns to show; empty = all.
     pub columns: Vec<String>,
+    /// The column under the cursor.
+    pub at: Option<String>,
 }
 
 /// A file to be written.

@@ -296,7 +296,7 @@ impl Browser {
                 (doing, t.num_milliseconds() as f64 / 1000.0)
             })
     }
-    /// Filter, order and columns by names, to be carried to another table.
+    /// Filter, order, columns and the cursor's by names, to be carried to another table.
     pub fn wanted(&self) -> Wanted {
         let all = self.opened.as_ref().map_or(0, |o| o.columns.len());
         let plain = self.view.columns.iter().copied().eq(0..all);
@@ -316,6 +316,7 @@ impl Browser {
                     names.collect()
                 }
             },
+            at: self.view.column().map(|c| self.name(c).to_owned()),
         }
     }
     /// Ends what was asked of rows that are not shown any more.

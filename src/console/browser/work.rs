@@ -282,10 +282,12 @@ fn carried(wanted: &Wanted, heads: &[ColumnHead], notes: &mut Vec<String>) -> Vi
             "The order was left behind: a column is missing.".to_owned(),
         );
     }
+    let at = wanted.at.as_deref().and_then(place);
     View {
         base: wanted.base.clone(),
         filter: wanted.filter.clone(),
         sort,
+        col: columns.iter().position(|c| Some(*c) == at).unwrap_or(0),
         columns,
         ..View::default()
     }

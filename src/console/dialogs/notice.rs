@@ -12,6 +12,8 @@ use crate::text;
 pub struct Notice {
     title: String,
     lines: Vec<String>,
+    /// Names and values below the lines, the values in one column.
+    facts: Vec<(&'static str, String)>,
     bad: bool,
     first: usize,
 }
@@ -22,8 +24,16 @@ impl Notice {
         Self {
             title: title.to_owned(),
             lines: lines.to_vec(),
+            facts: Vec::new(),
             bad: false,
             first: 0,
+        }
+    }
+    /// Names and their values.
+    pub fn facts(title: &str, facts: Vec<(&'static str, String)>) -> Self {
+        Self {
+            facts,
+            ..Self::receipt(title, &[])
         }
     }
     /// An error.
@@ -36,6 +46,7 @@ impl Notice {
         Self {
             title: title.to_owned(),
             lines,
+            facts: Vec::new(),
             bad: true,
             first: 0,
         }
@@ -43,7 +54,16 @@ impl Notice {
     pub(super) fn told(&self) -> Told {
         Told {
             title: self.title.clone(),
-            lines: self.lines.clone(),
+            lines: self
+                .lines
+                .iter()
+                .cloned()
+                .chain(
+                    self.facts
+                        .iter()
+                        .map(|(name, value)| format!("{name}: {value}")),
+                )
+                .collect(),
             parts: vec![Part::button("close", None, true)],
         }
     }
@@ -56,14 +76,26 @@ impl Notice {
             Command::DialogPageUp => self.first = self.first.saturating_sub(10),
             _ => {}
         }
-        self.first = self.first.min(self.lines.len().saturating_sub(1));
+        let last = (self.lines.len() + self.facts.len()).saturating_sub(1);
+        self.first = self.first.min(last);
         Reply::Stay
     }
     fn wrapped(&self, width: u16, canvas_marks: text::Marks) -> Vec<String> {
-        self.lines
-            .iter()
-            .flat_map(|l| text::wrap(l, width as usize, canvas_marks))
-            .collect()
+        let width = usize::from(width);
+        let lines = self.lines.iter();
+        let mut rows: Vec<String> = lines
+            .flat_map(|l| text::wrap(l, width, canvas_marks))
+            .collect();
+        let names = self.facts.iter().map(|(name, _)| name.len() + 2);
+        let column = names.max().unwrap_or(0);
+        for (name, value) in &self.facts {
+            let values = text::wrap(value, width.saturating_sub(column), canvas_marks);
+            for (i, value) in values.into_iter().enumerate() {
+                let name = if i == 0 { name } else { "" };
+                rows.push(format!("{name:column$}{value}"));
+            }
+        }
+        rows
     }
     pub(super) fn size(&self, width: u16) -> (u16, u16) {
         let w = width.saturating_sub(8).min(90);

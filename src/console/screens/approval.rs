@@ -122,6 +122,15 @@ fn evidence(model: &Model, p: &PlanRow, canvas: &mut Canvas<'_>) {
         &format!("plan {}", p.plan_id),
     );
     let mut y = 1;
+    let marks = canvas.glyphs.marks();
+    let steps: Vec<Vec<String>> = p
+        .steps
+        .iter()
+        .map(|step| text::wrap(step, w.saturating_sub(8) as usize, marks))
+        .collect();
+    // Reasons go on in a second line as long as that takes no line from the steps.
+    let below: usize = steps.iter().map(Vec::len).sum::<usize>() + 4;
+    let mut spare = usize::from(h).saturating_sub(below + p.gate.len());
     for rule in &p.gate {
         if y + 3 >= h {
             break;
@@ -133,8 +142,19 @@ fn evidence(model: &Model, p: &PlanRow, canvas: &mut Canvas<'_>) {
         };
         canvas.put_in(3, y, 22, &rule.rule, Tone::Plain);
         canvas.put_in(26, y, 11, word, tone);
-        canvas.put_in(38, y, w.saturating_sub(39), &rule.reason, Tone::Plain);
-        y += 1;
+        let width = w.saturating_sub(39);
+        let lines = text::wrap(&rule.reason, usize::from(width), marks);
+        let more = lines.len().saturating_sub(1);
+        if more > spare {
+            canvas.put_in(38, y, width, &rule.reason, Tone::Plain);
+            y += 1;
+            continue;
+        }
+        spare -= more;
+        for line in &lines {
+            canvas.put(38, y, line, Tone::Plain);
+            y += 1;
+        }
     }
     let drift = match p.drifted {
         None => "drift not measured".to_owned(),
@@ -149,11 +169,8 @@ fn evidence(model: &Model, p: &PlanRow, canvas: &mut Canvas<'_>) {
             .part(0, y, w, 1)
             .rule(0, "What a push would do, in this order", "");
         y += 1;
-        for (i, step) in p.steps.iter().enumerate() {
-            for (k, line) in text::wrap(step, w.saturating_sub(8) as usize, canvas.glyphs.marks())
-                .iter()
-                .enumerate()
-            {
+        for (i, step) in steps.iter().enumerate() {
+            for (k, line) in step.iter().enumerate() {
                 if y + 1 >= h {
                     break;
                 }

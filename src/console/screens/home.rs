@@ -271,7 +271,7 @@ pub(in crate::console) fn decided(model: &Model, open: &OpenRun) -> Option<Strin
 }
 
 /// What has happened since the person was last here: a heading and a sentence each.
-/// `tight` joins what ended and what began in one line.
+/// `tight` joins what became of runs in one line.
 pub(in crate::console) fn news_lines(model: &Model, tight: bool) -> Vec<(String, String)> {
     let news = &model.away.news;
     if news.is_empty() {
@@ -295,13 +295,20 @@ pub(in crate::console) fn news_lines(model: &Model, tight: bool) -> Vec<(String,
         let all: Vec<String> = news.started.iter().map(each).collect();
         lines.push((runs(news.started.len(), "started"), all.join(", ")));
     }
-    if tight && lines.len() == 2 {
-        let (started, who) = lines.remove(1);
-        let (ended, which) = lines.remove(0);
-        lines.push((
-            "Runs".to_owned(),
-            format!("{ended}: {which}; {started}: {who}"),
-        ));
+    if !news.went_on.is_empty() {
+        let each = |(id, events): &(RunId, u64)| match events {
+            1 => format!("{} by 1 event", id.short()),
+            n => format!("{} by {} events", id.short(), count(*n)),
+        };
+        let all: Vec<String> = news.went_on.iter().map(each).collect();
+        lines.push((runs(news.went_on.len(), "went on"), all.join(", ")));
+    }
+    if tight && lines.len() > 1 {
+        let all: Vec<String> = lines
+            .drain(..)
+            .map(|(what, which)| format!("{what}: {which}"))
+            .collect();
+        lines.push(("Runs".to_owned(), all.join("; ")));
     }
     let decided: Vec<&str> = news.decided.iter().map(String::as_str).collect();
     if !decided.is_empty() {
@@ -636,7 +643,7 @@ fn drift(model: &Model, canvas: &mut Canvas<'_>) {
         &if drift.is_empty() {
             String::new()
         } else {
-            format!("{moved} of {} features", drift.len())
+            format!("{moved} of {} columns", drift.len())
         },
     );
     if drift.is_empty() {
@@ -656,7 +663,7 @@ fn drift(model: &Model, canvas: &mut Canvas<'_>) {
         return;
     }
     let w = canvas.width();
-    canvas.put(1, 1, "Feature", Tone::Dim);
+    canvas.put(1, 1, "Column", Tone::Dim);
     canvas.put_right(w.saturating_sub(12), 1, "PSI", Tone::Dim);
     let h = canvas.height();
     for (i, (column, psi, _, verdict)) in drift.into_iter().enumerate() {

@@ -416,14 +416,20 @@ pub fn training_share(state: &RunState) -> f64 {
             if l.fit_seconds.is_some() || l.error.is_some() {
                 return 1.0;
             }
-            let within = f64::from(l.round) / f64::from(l.of.max(1));
+            let share =
+                |(round, of): (u32, u32)| (f64::from(round) / f64::from(of.max(1))).min(1.0);
+            // The fits on the folds and the final one count alike. Folds are fitted at the same
+            // time, so that the last event does not tell how far all of them are.
             match l.phase {
                 None => 0.0,
-                Some(FitPhase::Fold { fold, folds }) => {
-                    (f64::from(fold.max(1) - 1) + within.min(1.0))
-                        / f64::from(folds.saturating_add(1))
+                Some(FitPhase::Fold { folds, .. }) => {
+                    let within: f64 = l.folds.values().copied().map(share).sum();
+                    within / f64::from(folds.saturating_add(1))
                 }
-                Some(FitPhase::Final) => 0.85 + 0.15 * within.min(1.0),
+                Some(FitPhase::Final) => {
+                    let folds = l.folds.len() as f64;
+                    (folds + share((l.round, l.of))) / (folds + 1.0)
+                }
             }
         })
         .sum();

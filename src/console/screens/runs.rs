@@ -105,6 +105,9 @@ fn list(model: &Model, shown: &[&RunRow], canvas: &mut Canvas<'_>, headings: boo
     .view(canvas);
 }
 
+/// Lines from which the details have room for a sentence below each stage.
+const ROOMY: u16 = 28;
+
 /// Stages, data and settings of the run under the cursor, once its log was read.
 fn details(model: &Model, canvas: &mut Canvas<'_>, tall: bool) {
     if let Some(row) = model.queued_row() {
@@ -120,6 +123,10 @@ fn details(model: &Model, canvas: &mut Canvas<'_>, tall: bool) {
         return;
     };
     canvas.rule(0, &format!("Run {}", open.id), "");
+    let width = canvas.width().saturating_sub(2) as usize;
+    let marks = canvas.glyphs.marks();
+    // Beside a list there is no room for what a stage made, but below its name there is.
+    let below = width < 80 && canvas.height() >= ROOMY;
     let mut y = 1;
     for name in StageName::ALL {
         let stage = open.state.stage(name);
@@ -128,22 +135,24 @@ fn details(model: &Model, canvas: &mut Canvas<'_>, tall: bool) {
         canvas.put_in(21, y, 9, &word, tone);
         let seconds = stage.seconds.map_or(String::new(), took);
         canvas.put_right(38, y, &seconds, Tone::Plain);
-        canvas.put_in(
-            40,
-            y,
-            canvas.width().saturating_sub(41),
-            &stage.summary,
-            Tone::Dim,
-        );
+        if !below {
+            let room = canvas.width().saturating_sub(41);
+            canvas.put_in(40, y, room, &stage.summary, Tone::Dim);
+        }
         y += 1;
+        let lines = text::wrap(&stage.summary, width.saturating_sub(3), marks);
+        let lines = lines.iter().filter(|l| below && !l.is_empty());
+        for line in lines.take(2) {
+            canvas.put(3, y, line, Tone::Dim);
+            y += 1;
+        }
     }
     y += u16::from(tall);
-    let width = canvas.width().saturating_sub(2) as usize;
-    let marks = canvas.glyphs.marks();
+    let most = if below { 8 } else { 3 };
     for (name, value) in facts(open) {
         for (i, line) in text::wrap(&value, width.saturating_sub(12), marks)
             .into_iter()
-            .take(3)
+            .take(most)
             .enumerate()
         {
             if i == 0 {

@@ -50,6 +50,19 @@ pub fn view(model: &Model, canvas: &mut Canvas<'_>, room: Room) {
     leaderboard(model, open, &mut canvas.part(0, top, w, board), room);
 }
 
+/// Why a learner has no curve.
+pub(in crate::console) fn no_curve(open: &OpenRun, learner: &str) -> &'static str {
+    let trainer = open.state.stage(StageName::ModelTrainer);
+    match open.state.learner.get(learner) {
+        None => "This learner has not begun.",
+        Some(_) if trainer.status == StageStatus::Reused => {
+            "The training is an earlier run's, taken over as it was: the curves are there."
+        }
+        Some(l) if l.fit_seconds.is_some() => "This learner reports no curve, only its result.",
+        Some(_) => "No figures yet.",
+    }
+}
+
 fn plots(model: &Model, open: &OpenRun, canvas: &mut Canvas<'_>) {
     let (w, h) = (canvas.width(), canvas.height());
     let Some(name) = model.shown_learner() else {
@@ -60,14 +73,12 @@ fn plots(model: &Model, open: &OpenRun, canvas: &mut Canvas<'_>) {
     let metrics = model.metrics(name);
     if metrics.is_empty() {
         canvas.rule(0, name, "");
-        let why = match open.state.learner.get(name) {
-            None => "This learner has not begun.",
-            Some(l) if l.fit_seconds.is_some() => {
-                "This learner reports no curve; its result is below."
-            }
-            Some(_) => "No figures yet.",
-        };
-        canvas.put(2, 2, why, Tone::Dim);
+        let why = no_curve(open, name);
+        let width = usize::from(w.saturating_sub(3));
+        let lines = crate::text::wrap(why, width, canvas.glyphs.marks());
+        for (y, line) in (2..h).zip(&lines) {
+            canvas.put(2, y, line, Tone::Dim);
+        }
         return;
     }
     let two = h >= 18 && metrics.len() > 1;

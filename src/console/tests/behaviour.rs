@@ -658,3 +658,68 @@ fn whoever_asks_for_the_form_before_the_file_was_read_gets_it_then() {
     job_done(&mut model, Done::Health(health()));
     assert!(model.dialogs.is_empty(), "once");
 }
+
+/// Two folds at a time: the last event tells of one of them.
+#[test]
+fn the_share_of_the_training_never_goes_back() {
+    use crate::console::screens::training_share;
+    use crate::events::{Envelope, Event, FitPhase, RunState, StageName};
+    let mut state = RunState::default();
+    let (mut seq, mut last) = (0, 0.0);
+    let mut tell = |phase, round| {
+        seq += 1;
+        let learner = "random_forest".to_owned();
+        let event = match round {
+            0 => Event::FitStarted {
+                learner,
+                phase,
+                of: 100,
+            },
+            round => Event::TrainingProgress {
+                learner,
+                phase,
+                round,
+                of: 100,
+            },
+        };
+        state.apply(&Envelope {
+            v: 1,
+            seq,
+            at: start(),
+            stage: Some(StageName::ModelTrainer),
+            event,
+        });
+        let share = training_share(&state);
+        assert!(share >= last, "{phase:?} {round}: {share} after {last}");
+        last = share;
+    };
+    let fold = |fold| FitPhase::Fold { fold, folds: 12 };
+    for pair in [1, 3, 5, 7, 9, 11] {
+        for round in [0, 30, 60, 100] {
+            tell(fold(pair + 1), round);
+            tell(fold(pair), round);
+        }
+    }
+    for round in [0, 50, 100] {
+        tell(FitPhase::Final, round);
+    }
+    assert_eq!(last, 1.0);
+}
+
+/// The key to Approve leads to the plan of the run on screen, not to where the cursor was once.
+#[test]
+fn approve_opens_at_the_plan_of_the_run_on_screen() {
+    let mut model = waiting((120, 36));
+    let mut older = plan();
+    older.plan_id = "000000000001".into();
+    older.run_id = rows()[2].id.clone();
+    let own = plan();
+    let id = own.plan_id.clone();
+    job_done(&mut model, Done::Plans(vec![older.clone()]));
+    job_done(&mut model, Done::Plans(vec![own, older]));
+    assert_eq!(model.approval_cursor, 1, "the cursor stays on its plan");
+    press(&mut model, "6");
+    assert_eq!(model.plan().unwrap().plan_id, id);
+    press(&mut model, "down 6");
+    assert_eq!(model.approval_cursor, 1, "it was there already");
+}

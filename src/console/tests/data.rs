@@ -72,6 +72,15 @@ fn flows() -> Table {
 
 /// Plays the loop: does what is asked for until nothing is left, but for work that waits.
 pub(super) fn play(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
+    play_over(model, effects, &flows)
+}
+
+/// The same over another table.
+pub(super) fn play_over(
+    model: &mut Model,
+    effects: Vec<Effect>,
+    table: &dyn Fn() -> Table,
+) -> Vec<Effect> {
     let mut left = Vec::new();
     let mut queue: VecDeque<Effect> = effects.into();
     while let Some(effect) = queue.pop_front() {
@@ -90,7 +99,7 @@ pub(super) fn play(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
                 source,
                 wanted,
                 rows,
-            } => work::opened(&workspace, source, flows(), &wanted, rows, &Cancel::new())
+            } => work::opened(&workspace, source, table(), &wanted, rows, &Cancel::new())
                 .map(|done| Done::Browsed(asking.number, Box::new(done))),
             job => work::perform(&workspace, Path::new("/nowhere/config.toml"), &asking, job),
         };

@@ -1,9 +1,15 @@
 //! Hostile text in every text the console shows: escape sequences, bidirectional controls,
 //! invisible characters, a megabyte in a cell. Nothing of it reaches the cells or the lines.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use serde_json::Value;
 
+use super::data::{play_over, press_data};
+use crate::browse::Table;
+use crate::console::browser::ask::Proposal;
+use crate::console::browser::view::Base;
 use crate::console::commands::Screen;
 use crate::console::comparison::Pane;
 use crate::console::jobs::Done;
@@ -12,8 +18,13 @@ use crate::console::model::{ChampionLine, Model};
 use crate::console::plain::talk::Talk;
 use crate::console::testing::*;
 use crate::console::update::update;
+use crate::console::validation::Section;
+use crate::dataset::{Frame, ROW_COLUMN};
+use crate::drift::BinOf;
 use crate::error::CommandError;
-use crate::events::Envelope;
+use crate::events::{Actor, DriftVerdict, Envelope};
+use crate::findings::testing::samples;
+use crate::findings::{Acknowledgement, Finding, Findings, Kind, Slice, Slices};
 
 /// Texts that have broken terminal programs.
 fn corpus() -> Vec<String> {
@@ -152,9 +163,127 @@ fn hostile(text: &str, size: (u16, u16)) -> Model {
     }
     press(&mut model, "5");
     job_done(&mut model, Done::Compared(pair(), Box::new(document)));
+    press(&mut model, "3");
+    job_done(&mut model, Done::Findings(Arc::new(hostile_findings(text))));
+    let slices = Slices {
+        column: t(),
+        by: Some(t()),
+        slices: vec![Slice {
+            value: t(),
+            psi: Some(1.31),
+            share_reference: 0.5,
+            share_current: 0.6,
+        }],
+        tried: 3,
+        even: false,
+    };
+    model.validation.slices.insert(t(), Ok(slices));
+    let effects = press(&mut model, "2");
+    play_over(&mut model, effects, &|| hostile_table(text));
+    let browser = &mut model.browser;
+    let opened = browser.opened.as_mut().expect("the table is open");
+    opened.notes = vec![t()];
+    browser.view.filter = t();
+    browser.view.base = Some(Base {
+        title: t(),
+        filter: String::new(),
+    });
+    browser.filters = vec![t()];
+    browser.find = t();
+    browser.proposals = vec![Proposal {
+        text: t(),
+        what: t(),
+    }];
     model.receipt = Some((t(), vec![t(), t()]));
     model.run_table.filter = String::new();
     model
+}
+
+/// A table in whose name, columns and cells nothing but the text stands.
+fn hostile_table(text: &str) -> Table {
+    let cells = [Some(text.to_owned()), None, Some(text.to_owned())];
+    let frame = Frame::from_columns(vec![
+        Frame::text_column(&format!("{text}a"), &cells),
+        Frame::text_column(&format!("{text}b"), &cells),
+        Frame::number_column(ROW_COLUMN, vec![Some(1.0), Some(2.0), Some(3.0)]),
+    ]);
+    Table::of_frame(text, frame.unwrap()).unwrap()
+}
+
+/// What a run found, with the text in every place.
+fn hostile_findings(text: &str) -> Findings {
+    let t = || text.to_owned();
+    let mut found = samples()[0].as_ref().clone();
+    // Fewer are enough: a megabyte in each place of a whole report takes gigabytes.
+    const FEW: usize = 3;
+    let few = |f: &Finding| match f.kind {
+        Kind::Check(at) | Kind::Drift(at) => at < FEW,
+        Kind::LoggedCheck | Kind::LoggedDrift => false,
+    };
+    found.findings.retain(few);
+    if let Some(validation) = &mut found.validation {
+        validation.checks.truncate(FEW);
+    }
+    if let Some(drift) = &mut found.drift {
+        drift.columns.truncate(FEW);
+    }
+    if let Some(bins) = &mut found.bins {
+        bins.columns.truncate(FEW);
+        for column in &mut bins.columns {
+            column.bins.truncate(FEW);
+        }
+    }
+    for finding in &mut found.findings {
+        (finding.id, finding.observed) = (t(), t());
+        (finding.limit, finding.text) = (t(), t());
+        finding.column = finding.column.as_ref().map(|_| t());
+    }
+    for check in found.validation.iter_mut().flat_map(|v| &mut v.checks) {
+        check.text = t();
+        check.column = check.column.as_ref().map(|_| t());
+        for example in &mut check.examples {
+            example.value = Some(t());
+        }
+    }
+    for drift in found.drift.iter_mut().flat_map(|d| &mut d.columns) {
+        drift.column = t();
+        drift.reasons.values_mut().for_each(|reason| *reason = t());
+    }
+    for bins in found.bins.iter_mut() {
+        bins.reference.version = t();
+        for column in &mut bins.columns {
+            column.column = t();
+            for bin in &mut column.bins {
+                bin.of = BinOf::Value { value: t() };
+            }
+        }
+    }
+    for class in found.label_mix.iter_mut().flat_map(|m| &mut m.classes) {
+        class.class = t();
+    }
+    for past in &mut found.history {
+        past.problems = [t()].into();
+        for drift in past.drift.iter_mut() {
+            *drift = [(t(), (Some(1.0), DriftVerdict::Drift))].into();
+        }
+    }
+    if let Some(effect) = &mut found.effect {
+        effect.version = t();
+        effect.now = Err(t());
+    }
+    found.acknowledged.list = vec![Acknowledgement {
+        v: 1,
+        seq: 1,
+        at: start(),
+        by: Actor {
+            name: t(),
+            from: t(),
+        },
+        check: t(),
+        observed: t(),
+        note: t(),
+    }];
+    found
 }
 
 /// Every screen and every dialog over it.
@@ -171,9 +300,23 @@ fn places(model: &Model) -> Vec<Model> {
         here.compare.pane = pane;
         all.push(here);
     }
-    for keys in ["?", ":", "n", "6 enter", "7 /", "8 up", "p ]"] {
+    for section in Section::ALL {
+        let mut here = model.clone();
+        here.screen = Screen::Validation;
+        here.validation.section = section;
+        here.validation.all = true;
+        all.push(here);
+    }
+    for keys in ["?", ":", "n", "6 enter", "7 /", "8 up", "p ]", "3 a", "3 d"] {
         let mut here = model.clone();
         press(&mut here, keys);
+        all.push(here);
+    }
+    // The places of Data whose content has to be read.
+    for key in ["/", "o", "c", "e", "ctrl-f", "F", "enter", "i"] {
+        let mut here = model.clone();
+        press_data(&mut here, "2");
+        press_data(&mut here, key);
         all.push(here);
     }
     all

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::snapshots::snapshot;
+use crate::console::browser::ask::BrowseJob;
 use crate::console::commands::{Command, Screen};
 use crate::console::dialogs::Dialog;
 use crate::console::effect::Effect;
@@ -360,6 +361,37 @@ fn the_shell_command_is_filled_in() {
         format!("netsec validate {LATEST}")
     );
     assert!(matches!(press(&mut model, "y")[..], [Effect::Send(_)]));
+}
+
+/// Where no condition tells the rows all of them are opened, at the finding's column.
+#[test]
+fn the_data_key_always_opens_rows() {
+    let mut model = with((120, 36), |found| found.bins = None);
+    model.validation.seek(Some("drift.count"));
+    assert_eq!(chosen(&model), "drift.count");
+    assert!(screen_text(&model).contains("d shows all rows"));
+    assert_eq!(
+        model.shell(Command::FindingRows),
+        Some(format!("netsec data {LATEST}"))
+    );
+    let effects = press(&mut model, "d");
+    assert_eq!(model.screen, Screen::Data);
+    let wanted = jobs(&effects).into_iter().find_map(|job| match job {
+        Job::Browse(_, job) => match job.as_ref() {
+            BrowseJob::Open { wanted, .. } => Some(wanted.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    let wanted = wanted.unwrap();
+    assert_eq!(wanted.at.as_deref(), Some("count"));
+    let base = wanted.base.unwrap();
+    assert_eq!(base.filter, "");
+    super::data::play(&mut model, effects);
+    let browser = &model.browser;
+    let under = browser.view.column().map(|c| browser.name(c));
+    assert_eq!(under, Some("count"), "the cursor stands on the column");
+    assert!(screen_text(&model).contains("drift.count: no condition"));
 }
 
 #[test]

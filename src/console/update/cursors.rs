@@ -6,6 +6,20 @@ use crate::console::model::Need;
 use crate::console::screens;
 
 impl Update<'_> {
+    /// Shows the plans; whoever comes from another screen comes for the plan of the run on it.
+    pub(super) fn go_approval(&mut self) {
+        let open = self.open_id();
+        let own = self
+            .model
+            .plans
+            .iter()
+            .position(|p| Some(&p.run_id) == open.as_ref());
+        if let (Some(at), true) = (own, self.model.screen != Screen::Approval) {
+            self.model.approval_cursor = at;
+        }
+        self.model.screen = Screen::Approval;
+    }
+
     pub(super) fn step(&mut self, by: isize) {
         let moved =
             |at: usize, rows: usize| at.saturating_add_signed(by).min(rows.saturating_sub(1));

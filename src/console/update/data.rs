@@ -51,8 +51,15 @@ impl Update<'_> {
         self.open_source(Source::Part(run, Part::Test), Wanted::default());
     }
 
-    /// Opens rows for another screen: a place, which of its rows, and what they are.
-    pub(super) fn open_rows(&mut self, place: Source, rows: RowsWanted, title: &str) {
+    /// Opens rows for another screen: a place, which of its rows, what they are, and the column
+    /// that it is about.
+    pub(super) fn open_rows(
+        &mut self,
+        place: Source,
+        rows: RowsWanted,
+        title: &str,
+        at: Option<String>,
+    ) {
         let filter = match rows {
             RowsWanted::All => String::new(),
             RowsWanted::Filter(filter) => filter,
@@ -70,6 +77,7 @@ impl Update<'_> {
         self.model.browser.own = false;
         let wanted = Wanted {
             base: Some(base),
+            at,
             ..Wanted::default()
         };
         self.open_source(place, wanted);
@@ -648,7 +656,7 @@ impl Update<'_> {
             false => format!("{} rows that disagree", count(all)),
         };
         let place = Source::Part(run, Part::Test);
-        self.open_rows(place, RowsWanted::Numbers(numbers), &title);
+        self.open_rows(place, RowsWanted::Numbers(numbers), &title, None);
     }
 }
 

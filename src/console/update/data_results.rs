@@ -49,6 +49,8 @@ impl Update<'_> {
                 browser.asked = Default::default();
                 browser.painted = 0;
                 browser.take_window(window);
+                // What was refused before is no matter any more.
+                self.model.said.take_if(|said| said.tone == Tone::Bad);
                 if let Some(note) = notes.first() {
                     self.say(Tone::Warn, note.clone());
                 }

@@ -96,7 +96,7 @@ impl Update<'_> {
             Command::CopyFinding => self.copy_finding(),
             Command::NextPane => self.next_pane(1),
             Command::PreviousPane => self.next_pane(Pane::ALL.len() - 1),
-            Command::GoApproval => self.model.screen = Screen::Approval,
+            Command::GoApproval => self.go_approval(),
             Command::GoRuns => {
                 self.keep_run();
                 self.model.screen = Screen::Runs;

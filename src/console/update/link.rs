@@ -37,46 +37,59 @@ impl Update<'_> {
         let model = &*self.model;
         let (link, c) = (&model.link, &model.capabilities);
         let (w, h) = model.size;
-        let mut lines = vec![
-            format!(
-                "terminal    {w}x{h}, {}, theme {}, {} glyphs{}",
-                c.colours.name(),
-                theme_name(c.theme),
-                c.glyphs.name(),
-                if c.tmux { ", inside tmux" } else { "" }
+        let mut facts = vec![
+            (
+                "terminal",
+                format!(
+                    "{w}x{h}, {}, theme {}, {} glyphs{}",
+                    c.colours.name(),
+                    theme_name(c.theme),
+                    c.glyphs.name(),
+                    if c.tmux { ", inside tmux" } else { "" }
+                ),
             ),
-            format!("mouse       {}", if model.mouse { "on" } else { "off" }),
+            ("mouse", if model.mouse { "on" } else { "off" }.to_owned()),
         ];
         match link.since {
-            None => lines.push("frames      none were drawn".to_owned()),
+            None => facts.push(("frames", "none were drawn".to_owned())),
             Some(since) => {
                 let seconds = (self.now - since).num_seconds().max(0);
-                lines.push(format!(
-                    "frames      {} in {}:{:02}, the largest {}",
-                    count(link.frames),
-                    seconds / 60,
-                    seconds % 60,
-                    bytes(link.largest as u64)
+                facts.push((
+                    "frames",
+                    format!(
+                        "{} in {}:{:02}, the largest {}",
+                        count(link.frames),
+                        seconds / 60,
+                        seconds % 60,
+                        bytes(link.largest as u64)
+                    ),
                 ));
-                lines.push(format!(
-                    "bytes       {} in all, {:.0} a second over the last 10 s",
-                    bytes(link.bytes),
-                    link.rate(self.now)
+                facts.push((
+                    "bytes",
+                    format!(
+                        "{} in all, {:.0} a second over the last 10 s",
+                        bytes(link.bytes),
+                        link.rate(self.now)
+                    ),
                 ));
-                lines.push(format!(
-                    "stalls      {} writes over {} ms, the longest {} ms",
-                    count(link.stalls),
-                    STALL.as_millis(),
-                    link.longest.as_millis()
+                facts.push((
+                    "stalls",
+                    format!(
+                        "{} writes over {} ms, the longest {} ms",
+                        count(link.stalls),
+                        STALL.as_millis(),
+                        link.longest.as_millis()
+                    ),
                 ));
             }
         }
-        lines.push(if link.slow {
-            "pace        at most 5 frames a second, halved because writes stalled".to_owned()
+        let pace = if link.slow {
+            "at most 5 frames a second, halved because writes stalled"
         } else {
-            "pace        at most 10 frames a second for data; keys paint at once".to_owned()
-        });
-        let notice = Notice::receipt("The link to your terminal", &lines);
+            "at most 10 frames a second for data; keys paint at once"
+        };
+        facts.push(("pace", pace.to_owned()));
+        let notice = Notice::facts("The link to your terminal", facts);
         self.model.dialogs.push(Dialog::Notice(notice));
     }
 }

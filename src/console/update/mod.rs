@@ -85,6 +85,12 @@ pub fn key_problems(model: &mut Model, problems: Vec<Problem>, now: DateTime<Utc
 
 /// What the person at a console has seen, to be noted when it closes.
 pub fn seen(model: &mut Model, now: DateTime<Utc>) -> Option<LastSeen> {
+    // The log on screen may be further than the list of runs, which is read now and then.
+    if let (Some(open), Some(runs)) = (&model.open, &mut model.runs)
+        && let Some(row) = runs.iter_mut().find(|r| r.id == open.id)
+    {
+        row.seq = row.seq.max(open.state.last_seq);
+    }
     let runs = model.runs.as_deref();
     model.away.seen(now, runs, &model.desk)
 }

@@ -235,33 +235,27 @@ impl Update<'_> {
         }
     }
 
-    /// Opens the rows behind the finding under the cursor.
+    /// Opens the rows behind the finding under the cursor; where nothing tells them apart, all
+    /// that were judged, at its column.
     pub(super) fn finding_rows(&mut self) {
         let view = &self.model.validation;
-        let behind = match (&view.found, view.chosen()) {
-            (Some(found), Some(finding)) => found.rows_behind(finding),
-            _ => None,
-        };
-        match behind {
-            Some(rows) => self.open_behind(rows),
-            None => self.say(
-                Tone::Warn,
-                "No condition or example tells the rows behind this finding.",
-            ),
-        }
-    }
-
-    /// Shows them on Data: those that were judged are the run's train and test rows.
-    fn open_behind(&mut self, rows: RowsBehind) {
-        let Some(run) = self.model.validation.found.as_ref().map(|f| f.run.clone()) else {
+        let (Some(found), Some(finding)) = (&view.found, view.chosen()) else {
             return;
         };
+        let (run, at) = (found.run.clone(), finding.column.clone());
+        let rows = found.rows_behind(finding).unwrap_or_else(|| RowsBehind {
+            title: format!("{}: no condition tells its rows, all are here", finding.id),
+            filter: Some(String::new()),
+            rows: Vec::new(),
+            quarantined: false,
+        });
+        // Those that were judged are the run's train and test rows.
         let (part, wanted) = match (rows.filter, rows.quarantined) {
             (_, true) => (Part::Quarantine, RowsWanted::All),
             (Some(filter), false) => (Part::All, RowsWanted::Filter(filter)),
             (None, false) => (Part::All, RowsWanted::Numbers(rows.rows)),
         };
-        self.open_rows(Source::Part(run, part), wanted, &rows.title);
+        self.open_rows(Source::Part(run, part), wanted, &rows.title, at);
     }
 }
 

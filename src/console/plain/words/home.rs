@@ -122,8 +122,8 @@ fn drift(model: &Model, out: &mut Vec<String>) {
         .collect();
     let text = match (drift.len(), moved.len()) {
         (0, _) => "not measured".to_owned(),
-        (n, 0) => format!("none of {n} features"),
-        (n, m) => format!("{m} of {n} features: {}", moved.join(", ")),
+        (n, 0) => format!("none of {n} columns"),
+        (n, m) => format!("{m} of {n} columns: {}", moved.join(", ")),
     };
     out.push(format!("Drift in run {}: {text}.", open.id.short()));
 }

@@ -102,7 +102,7 @@ fn curves(model: &Model, open: &OpenRun) -> Vec<String> {
         }
     }
     if out.len() == 1 {
-        out = vec![format!("{name} reports no curve.")];
+        out = vec![format!("{name}: {}", drawn::no_curve(open, name))];
     }
     out
 }

@@ -125,9 +125,9 @@ fn title(browser: &Browser, areas: &Areas, canvas: &mut Canvas<'_>) {
     let remark = remarks.join("   ");
     // What is seen matters more than where it came from: a long path gives way.
     let room = (canvas.width() as usize).saturating_sub(remark.len() + 12);
-    let title = match title.rsplit_once('/') {
-        Some((_, name)) if text::width(title, Marks::UTF8) > room => name,
-        _ => title,
+    let title = match text::width(title, Marks::UTF8) > room {
+        true => shortened(title),
+        false => title.to_owned(),
     };
     let title = text::fit(&format!("Data  {title}"), room + 4, canvas.glyphs.marks());
     canvas.rule(0, &title, &remark);
@@ -244,6 +244,19 @@ fn status(browser: &Browser, room: Room, canvas: &mut Canvas<'_>) {
     canvas.put_in(1, 0, room_left, &what, tone);
 }
 
+/// A title without what can be left out: the folders of a file, the server of a collection.
+fn shortened(title: &str) -> String {
+    if title.starts_with("mongodb:") {
+        let Some((name, rest)) = title.split_once(" on ") else {
+            return title.to_owned();
+        };
+        let documents = rest.rsplit_once(" (");
+        return documents.map_or(name.to_owned(), |(_, n)| format!("{name} ({n}"));
+    }
+    let name = title.rsplit_once('/').map_or(title, |(_, name)| name);
+    name.to_owned()
+}
+
 fn working(doing: &str, seconds: f64) -> String {
     format!("{doing} {seconds:.1} s, Esc cancels")
 }
@@ -270,6 +283,23 @@ fn milliseconds(took: std::time::Duration) -> String {
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    #[test]
+    fn a_short_title_keeps_the_name() {
+        for (title, short) in [
+            (
+                "mongodb:ids.flows on mongodb://10.0.0.7:27017/ (22,544 documents)",
+                "mongodb:ids.flows (22,544 documents)",
+            ),
+            (
+                "data/of/a/day/flows.csv (CSV, comma)",
+                "flows.csv (CSV, comma)",
+            ),
+            ("run 7f3a, test", "run 7f3a, test"),
+        ] {
+            assert_eq!(shortened(title), short);
+        }
+    }
 
     #[test]
     fn shares_and_times_for_people() {

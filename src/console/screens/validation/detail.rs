@@ -8,8 +8,9 @@ use crate::console::model::Model;
 use crate::console::theme::Tone;
 use crate::drift::bins::{condensed, moved};
 use crate::drift::{ColumnBins, ColumnDrift};
-use crate::findings::{Effect, Finding, Findings, Kind, Scored, Slices};
+use crate::findings::{Effect, Finding, Findings, Kind, Scored, Slice, Slices};
 use crate::pipeline::data_validation::{CheckResult, Rule};
+use crate::schema::Role;
 use crate::text::{Marks, clean, count};
 
 /// How much room a detail has.
@@ -175,7 +176,13 @@ impl Page<'_> {
             .filter(|f| f.ratio > self.finding.ratio)
             .count();
         let mut text = format!("rank {place} of {} by drift", drifts.len());
-        if let Some(at) = self.finding.importance {
+        let spec = |name: &String| self.found.schema.as_ref()?.column(name);
+        let role = self.finding.column.as_ref().and_then(spec).map(|s| s.role);
+        if role == Some(Role::Label) {
+            text.push_str("; it is the label");
+        } else if role == Some(Role::Ignored) {
+            text.push_str("; no feature of the model");
+        } else if let Some(at) = self.finding.importance {
             text.push_str(&format!(", {at} by importance to the model"));
         } else if self.found.important_columns > 0 {
             text.push_str(", of little importance to the model");
@@ -337,15 +344,20 @@ impl Page<'_> {
         };
         let mut lines = self.text(&title, Tone::Plain);
         let name = (self.width / 3).clamp(6, 18);
-        for slice in slices.slices.iter().take(5) {
-            let psi = slice
+        let figure = |slice: &Slice| {
+            slice
                 .psi
-                .map_or("too few rows".to_owned(), |p| format!("PSI {p:.2}"));
+                .map_or("too few rows".to_owned(), |p| format!("PSI {p:.2}"))
+        };
+        let shown = slices.slices.iter().take(5);
+        let column = shown.clone().map(|s| figure(s).len()).max().unwrap_or(0);
+        for slice in shown {
+            let psi = figure(slice);
             lines.push(line(
                 format!(
                     "  {}  {}  {:.0} % -> {:.0} % of rows",
                     padded(&slice.value, name, self.marks),
-                    padded(&psi, 8, self.marks),
+                    padded(&psi, column, self.marks),
                     100.0 * slice.share_reference,
                     100.0 * slice.share_current
                 ),
@@ -427,7 +439,7 @@ impl Page<'_> {
         lines.extend(self.noted());
         lines.push(Line::new());
         if let Some(rule) = Rule::by_id(&check.id) {
-            lines.extend(self.text(rule.doc(), Tone::Dim));
+            lines.extend(self.text(&format!("Rule: {}", rule.doc()), Tone::Dim));
         }
         let rows = self.found.validation.as_ref().map_or(0, |v| v.rows);
         if check.failing_rows > 0 {
@@ -487,20 +499,20 @@ impl Page<'_> {
 
     /// How to see the rows.
     fn behind(&self) -> Vec<Line> {
-        let Some(rows) = self.found.rows_behind(self.finding) else {
-            return Vec::new();
-        };
         let key = self.key(Command::FindingRows);
-        let what = match (&rows.filter, rows.quarantined) {
-            (_, true) => "the quarantine".to_owned(),
-            (Some(filter), _) => filter.clone(),
-            (None, _) => format!("the {} rows above", rows.rows.len()),
+        let text = match self.found.rows_behind(self.finding) {
+            None => format!("{key} shows all rows: no condition tells those behind this"),
+            Some(rows) => {
+                let what = match (&rows.filter, rows.quarantined) {
+                    (_, true) => "the quarantine".to_owned(),
+                    (Some(filter), _) => filter.clone(),
+                    (None, _) => format!("the {} rows above", rows.rows.len()),
+                };
+                format!("{key} shows the rows behind this: {what}")
+            }
         };
         let mut lines = vec![Line::new()];
-        lines.extend(self.text(
-            &format!("{key} shows the rows behind this: {what}"),
-            Tone::Dim,
-        ));
+        lines.extend(self.text(&text, Tone::Dim));
         lines
     }
 

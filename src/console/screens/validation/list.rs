@@ -72,9 +72,14 @@ pub(super) fn view(model: &Model, found: &Findings, canvas: &mut Canvas<'_>, roo
 fn findings(model: &Model, found: &Findings, canvas: &mut Canvas<'_>, room: Room) {
     let view = &model.validation;
     let w = canvas.width();
+    let rows = view.rows();
+    // Names are long and alike at their beginnings: what the figures leave is theirs.
+    let figures = rows.iter().map(|f| f.observed.chars().count());
+    let (at_least, at_most) = (9, 17);
+    let figures = figures.max().unwrap_or(0).clamp(at_least, at_most) as u16;
     let large = [
-        Column::left("Finding", 22),
-        Column::left("Observed", 17),
+        Column::left("Finding", 39 - figures),
+        Column::left("Observed", figures),
         Column::left("Limit", 7),
         Column::left("Verdict", 12),
     ];
@@ -95,8 +100,7 @@ fn findings(model: &Model, found: &Findings, canvas: &mut Canvas<'_>, room: Room
         Room::Small => &small,
     };
     let marks = canvas.glyphs.marks();
-    let rows = view
-        .rows()
+    let rows = rows
         .into_iter()
         .map(|f| {
             let noted = found.acknowledged.of(f).is_some();
