@@ -4,6 +4,11 @@
 //! `cargo bench --bench serving [-- --seconds N] [-- --without-peer]` trains a champion for each
 //! learner on the phishing data (`../shared` or `NETSEC_SHARED`), serves it with the real program,
 //! and drives it and the twin with the same clients over loopback, one after the other.
+//!
+//! Clients and service share the processors, and other work may too. So beside what the clock says
+//! stands the processor time of the service itself: for one request, and rows for one second of it.
+//! `in process` is preprocessor and model alone on all cores; `its library` is XGBoost's own predict
+//! from Python with the same model.
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -24,6 +29,10 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 const LEARNERS: [&str; 3] = ["logistic_regression", "decision_tree", "xgboost"];
 /// Rows of a large batch.
 const BATCH: usize = 200_000;
+/// How often it is sent.
+const BATCHES: usize = 5;
+/// Requests of a client before it is measured. Few: the twin takes its time for each.
+const WARM: usize = 3;
 /// Clients at once.
 const CLIENTS: usize = 8;
 
@@ -46,26 +55,30 @@ fn main() -> Result<()> {
     }
     let table = std::fs::read_to_string(&data)?;
     let (row, batch) = bodies(&table)?;
+    let with_peer = !arguments.iter().any(|a| a == "--without-peer");
     out(&format!(
-        "{:<22} {:<20} {:>8} {:>8} {:>10} {:>12} {:>8}",
-        "service", "learner", "p50 ms", "p99 ms", "requests/s", "batch rows/s", "MB"
+        "{:<14} {:<20} {:>7} {:>7} {:>10} {:>9} {:>12} {:>14} {:>5}",
+        "service",
+        "learner",
+        "p50 ms",
+        "p99 ms",
+        "requests/s",
+        "cpu us/rq",
+        "batch rows/s",
+        "rows/cpu second",
+        "MB"
     ));
     for learner in LEARNERS {
         let dir = tempfile::tempdir()?;
         champion(dir.path(), &data, learner)?;
-        out(&format!(
-            "{:<22} {learner:<20} {:>8} {:>8} {:>10} {:>12.0} {:>8}",
-            "in process",
-            "",
-            "",
-            "",
-            in_process(dir.path())?,
-            ""
-        ));
+        alone("in process", learner, in_process(dir.path())?);
+        if learner == "xgboost" && with_peer {
+            alone("its library", learner, library(dir.path())?);
+        }
         let service = Service::netsec(dir.path())?;
         report("netsec serve", learner, &service, &row, &batch, seconds)?;
     }
-    if !arguments.iter().any(|a| a == "--without-peer") {
+    if with_peer {
         for learner in LEARNERS {
             let service = Service::peer(&data, learner)?;
             report("FastAPI", learner, &service, &row, &batch, seconds)?;
@@ -76,6 +89,26 @@ fn main() -> Result<()> {
 
 fn out(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// A line of rows by the clock's second and by the processor's.
+fn alone(name: &str, learner: &str, (rows, of_cpu): (f64, f64)) {
+    out(&format!(
+        "{name:<14} {learner:<20} {:>7} {:>7} {:>10} {:>9} {rows:>12.0} {of_cpu:>14.0} {:>5}",
+        "", "", "", "", ""
+    ));
+}
+
+/// Processor time of a process so far, seconds.
+fn cpu(process: &str) -> f64 {
+    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The name in parentheses may hold blanks.
+    let fields = text.rsplit(')').next().unwrap_or_default();
+    let ticks = |at| -> f64 {
+        let field = fields.split_whitespace().nth(at);
+        field.and_then(|f| f.parse().ok()).unwrap_or(0.0)
+    };
+    (ticks(11) + ticks(12)) / 100.0
 }
 
 /// One row as JSON, and a large CSV.
@@ -126,8 +159,8 @@ fn netsec(dir: &Path) -> Command {
     command
 }
 
-/// Rows a second of preprocessor and model alone, on all cores.
-fn in_process(dir: &Path) -> Result<f64> {
+/// Rows a second, and a second of processor time, of preprocessor and model alone on all cores.
+fn in_process(dir: &Path) -> Result<(f64, f64)> {
     let champion = load_champion(&Workspace::new(dir))?.ok_or("there is no champion")?;
     let model = ServedModel::new("netsec", champion)?;
     let mut rows = model.rows(0);
@@ -138,12 +171,34 @@ fn in_process(dir: &Path) -> Result<f64> {
         rows.end_row();
     }
     let parts = 2_000_000 / rows.len();
-    let begun = Instant::now();
-    let done: usize = (0..parts)
-        .into_par_iter()
-        .map(|_| model.score(&rows).map_or(0, |scores| scores.len()))
-        .sum();
-    Ok(done as f64 / begun.elapsed().as_secs_f64())
+    let (mut best, mut least) = (0.0_f64, f64::INFINITY);
+    for _ in 0..3 {
+        let (begun, before) = (Instant::now(), cpu("self"));
+        let done: usize = (0..parts)
+            .into_par_iter()
+            .map(|_| model.score(&rows).map_or(0, |scores| scores.len()))
+            .sum();
+        best = best.max(done as f64 / begun.elapsed().as_secs_f64());
+        least = least.min((cpu("self") - before) / done as f64);
+    }
+    Ok((best, 1.0 / least))
+}
+
+/// The same by XGBoost's own predict.
+fn library(dir: &Path) -> Result<(f64, f64)> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/xgboost_predict.py");
+    let output = Command::new("python3")
+        .arg(script)
+        .arg(dir.join("final_model/model.json"))
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()?;
+    let said = String::from_utf8(output.stdout)?;
+    let mut numbers = said.split_whitespace().map(str::parse::<f64>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(rows)), Some(Ok(of_cpu))) => Ok((rows, of_cpu)),
+        _ => Err("XGBoost's own predict failed; it needs numpy and xgboost in python3".into()),
+    }
 }
 
 /// A service at work; killed when it goes.
@@ -195,6 +250,11 @@ impl Service {
         Ok(Self { child, address })
     }
 
+    /// Processor time so far, seconds.
+    fn cpu(&self) -> f64 {
+        cpu(&self.child.id().to_string())
+    }
+
     /// Resident memory, MB.
     fn memory(&self) -> f64 {
         let path = format!("/proc/{}/status", self.child.id());
@@ -227,16 +287,21 @@ fn report(
         let index = ((alone.len() as f64 - 1.0) * share) as usize;
         alone.get(index).map_or(0.0, |d| d.as_secs_f64() * 1e3)
     };
-    let (_, throughput) = drive(service.address, CLIENTS, row, seconds)?;
+    let before = service.cpu();
+    let (answered, throughput) = drive(service.address, CLIENTS, row, seconds)?;
+    let requests = answered.len() + CLIENTS * WARM;
+    let request = (service.cpu() - before) * 1e6 / requests as f64;
     let mut client = Client::connect(service.address)?;
     let mut best = 0.0_f64;
-    for _ in 0..3 {
+    let before = service.cpu();
+    for _ in 0..BATCHES {
         let begun = Instant::now();
         client.post("text/csv", batch.as_bytes())?;
         best = best.max(BATCH as f64 / begun.elapsed().as_secs_f64());
     }
+    let of_cpu = (BATCH * BATCHES) as f64 / (service.cpu() - before).max(0.01);
     out(&format!(
-        "{name:<22} {learner:<20} {:>8.3} {:>8.3} {throughput:>10.0} {best:>12.0} {:>8.0}",
+        "{name:<14} {learner:<20} {:>7.3} {:>7.3} {throughput:>10.0} {request:>9.0} {best:>12.0} {of_cpu:>14.0} {:>5.0}",
         at(0.5),
         at(0.99),
         service.memory()
@@ -258,7 +323,7 @@ fn drive(
             let (stop, row) = (Arc::clone(&stop), row.to_owned());
             std::thread::spawn(move || -> Result<Vec<Duration>> {
                 let mut client = Client::connect(address)?;
-                for _ in 0..20 {
+                for _ in 0..WARM {
                     client.post("application/json", row.as_bytes())?;
                 }
                 let mut times = Vec::new();
@@ -277,7 +342,7 @@ fn drive(
     for thread in threads {
         all.extend(thread.join().map_err(|_| "a client panicked")??);
     }
-    let rate = all.len() as f64 / begun.elapsed().as_secs_f64();
+    let rate = (all.len() + clients * WARM) as f64 / begun.elapsed().as_secs_f64();
     Ok((all, rate))
 }
 

@@ -10,7 +10,7 @@ use crate::pipeline::model_evaluation::Contender;
 use crate::pipeline::model_trainer::with_classes;
 use crate::runs::RunStore;
 use crate::text::clean;
-use crate::traffic::{AlertDifference, Segments, predictions_dir, replay};
+use crate::traffic::{AlertDifference, LogStore, replay};
 
 /// Arguments of `netsec replay`.
 #[derive(Debug, clap::Args)]
@@ -43,8 +43,8 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     let run = RunStore::new(&workspace).resolve(&args.run)?;
     let candidate = Contender::of_run(run.as_str(), &workspace.run_dir(&run))?;
     let since = Utc::now() - TimeDelta::days(i64::from(args.days));
-    let segments = Segments::list(&predictions_dir(&workspace))?;
-    let frames = segments.recent(Some(since), args.rows)?;
+    let store = LogStore::of(&super::serve::config_of(globals)?.serve, &workspace)?;
+    let frames = store.recent(Some(since), args.rows)?;
     if frames.is_empty() {
         let error = CommandError::not_found(format!(
             "the prediction log holds nothing of the last {} days",

@@ -14,8 +14,8 @@ pub use changes::{ChangeError, ChangedSetting, SettingChange, with_changes};
 pub use load::{ConfigError, load, parse};
 pub use sections::{
     ApprovalConfig, ArrayPolicy, CategoricalImpute, ClassWeight, ColourLevel, Config, DriftConfig,
-    EncodeKind, GateConfig, GlyphSet, NumericImpute, RareCategories, ScaleKind, SchemaConfig,
-    SelectionMetric, ServeConfig, ServeSource, Severity, SourceConfig, SourceKind, SplitConfig,
-    SplitKind, StorageConfig, StorageKind, TrackingConfig, TrainingConfig, TransformationConfig,
-    UiConfig, UiTheme, UnknownCategories, ValidationConfig,
+    EncodeKind, GateConfig, GlyphSet, NumericImpute, PredictionLogKind, RareCategories, ScaleKind,
+    SchemaConfig, SelectionMetric, ServeConfig, ServeSource, Severity, SourceConfig, SourceKind,
+    SplitConfig, SplitKind, StorageConfig, StorageKind, TrackingConfig, TrainingConfig,
+    TransformationConfig, UiConfig, UiTheme, UnknownCategories, ValidationConfig,
 };

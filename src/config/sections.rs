@@ -675,6 +675,17 @@ pub enum ServeSource {
     Storage,
 }
 
+/// Where the prediction log is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PredictionLogKind {
+    /// Segments in `Artifacts/predictions/`.
+    #[default]
+    Parquet,
+    /// A collection of the server that the environment names.
+    MongoDb,
+}
+
 /// `[serve]`. Tokens come from the environment, see the service's own documentation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -707,6 +718,12 @@ pub struct ServeConfig {
     pub request_seconds: u64,
     /// Seconds that requests in flight get when the service is told to end.
     pub drain_seconds: u64,
+    /// Where scored rows are kept.
+    pub log_to: PredictionLogKind,
+    /// mongodb: the database of the prediction log.
+    pub log_database: String,
+    /// mongodb: its collection.
+    pub log_collection: String,
     /// Share of scored rows that the prediction log keeps, from 0 to 1.
     pub log_sample: f64,
     /// Days that the prediction log is kept.
@@ -732,6 +749,9 @@ impl Default for ServeConfig {
             body_seconds: 30,
             request_seconds: 50,
             drain_seconds: 25,
+            log_to: PredictionLogKind::Parquet,
+            log_database: "netsec".to_owned(),
+            log_collection: "predictions".to_owned(),
             log_sample: 1.0,
             log_days: 30,
             shadow: None,

@@ -466,8 +466,14 @@ const SECTIONS: &[Section] = &[
                 "Seconds that requests in flight get when the service is told to end.",
             ),
             key(
+                "log_to",
+                "Where scored rows are kept: parquet (Artifacts/predictions/) or mongodb (MONGODB_URI).",
+            ),
+            key("log_database", "mongodb: the database."),
+            key("log_collection", "mongodb: the collection."),
+            key(
                 "log_sample",
-                "Share of scored rows that Artifacts/predictions/ keeps, from 0 to 1.",
+                "Share of scored rows that are kept, from 0 to 1.",
             ),
             key("log_days", "Days that they are kept."),
             unset(

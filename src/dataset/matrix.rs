@@ -1,9 +1,12 @@
 //! The learner's view: a dense `f32` matrix and class codes.
 
+use std::sync::Arc;
+
 /// A dense matrix of features, column-major: all rows of feature 0, then of feature 1, ..
 #[derive(Clone, Debug, PartialEq)]
 pub struct Matrix {
-    names: Vec<String>,
+    // Shared: one row of a request must not copy a hundred names.
+    names: Arc<[String]>,
     rows: usize,
     data: Vec<f32>,
 }
@@ -17,7 +20,7 @@ impl Matrix {
         debug_assert_eq!(names.len(), columns.len());
         debug_assert!(columns.iter().all(|c| c.len() == rows));
         Self {
-            names,
+            names: names.into(),
             rows,
             data: columns.concat(),
         }
@@ -26,7 +29,8 @@ impl Matrix {
     ///
     /// # Panics
     /// Never in release of correct callers: debug builds assert the length.
-    pub fn from_data(names: Vec<String>, rows: usize, data: Vec<f32>) -> Self {
+    pub fn from_data(names: impl Into<Arc<[String]>>, rows: usize, data: Vec<f32>) -> Self {
+        let names = names.into();
         debug_assert_eq!(data.len(), rows * names.len());
         Self { names, rows, data }
     }
@@ -62,7 +66,7 @@ impl Matrix {
             data.extend(rows.iter().map(|&r| column[r]));
         }
         Self {
-            names: self.names.clone(),
+            names: Arc::clone(&self.names),
             rows: rows.len(),
             data,
         }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{Exposition, Kind, Snapshot};
+use crate::tracking::server::Trouble;
 
 /// Writes the facts in the text format.
 pub fn render(snapshot: &Snapshot) -> String {
@@ -164,6 +165,15 @@ fn sync(out: &mut Exposition, snapshot: &Snapshot) {
         Kind::Gauge,
         sync.oldest.map(seconds),
     );
+    out.family(
+        "netsec_sync_failures_total",
+        "Attempts to send that were given up for the time being, by what went wrong.",
+        Kind::Counter,
+        Trouble::ALL.map(|trouble| {
+            let count = sync.failures.get(trouble.as_str()).copied();
+            ([("code", trouble.as_str())], count.unwrap_or(0) as f64)
+        }),
+    );
     out.single(
         "netsec_sync_dead_letters",
         "Facts that the tracking server refused for good.",
@@ -222,6 +232,7 @@ mod tests {
             sync: Some(Status {
                 pending: 12,
                 oldest: Some(at(400)),
+                failures: [("down".to_owned(), 3)].into(),
                 ..Status::default()
             }),
         };
@@ -239,6 +250,8 @@ mod tests {
             "netsec_drift_alarm{feature=\"src \\\"bytes\\\"\"} 1",
             "netsec_sync_queue_depth 12",
             "netsec_sync_oldest_seconds 600",
+            "netsec_sync_failures_total{code=\"down\"} 3",
+            "netsec_sync_failures_total{code=\"blocked\"} 0",
             "netsec_sync_oldest_timestamp_seconds 400.5",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");

@@ -142,6 +142,10 @@ fn metrics(admitted: &Admitted) -> Response {
     if let Some(kept) = &app.kept {
         app.metrics.kept(kept);
     }
+    if let Some(feedback) = &app.feedback {
+        // Not only when a verdict comes: the state outlives the process.
+        app.metrics.concept(&feedback.lock().status());
+    }
     let (text, media) = if open {
         (
             app.metrics.open_metrics(&app.log),

@@ -190,17 +190,20 @@ impl<'m> Scoring<'m> {
         }
         self.scored.findings.extend(findings);
         self.scored.noticed.add(noticed);
-        self.work.log.offer(|| ScoredRows {
-            request_id: Arc::clone(&self.work.request_id),
-            model_version: self.model.version.clone(),
-            model_sha256: self.model.sha256.clone(),
-            classes: self.model.class_names(),
-            names: self.model.column_names(),
-            first_row: self.rows.first(),
-            columns: self.rows.columns().to_vec(),
-            outcomes: self.scored.outcomes[begin..].to_vec(),
-            at: chrono::Utc::now(),
-        });
+        let (rows, columns) = (self.rows.len(), self.rows.columns().len());
+        self.work
+            .log
+            .offer(rows, rows * (columns + 1), || ScoredRows {
+                request_id: Arc::clone(&self.work.request_id),
+                model_version: self.model.version.clone(),
+                model_sha256: self.model.sha256.clone(),
+                classes: self.model.class_names(),
+                names: self.model.column_names(),
+                first_row: self.rows.first(),
+                columns: self.rows.columns().to_vec(),
+                outcomes: self.scored.outcomes[begin..].to_vec(),
+                at: chrono::Utc::now(),
+            });
         self.rows.clear();
         Ok(())
     }

@@ -2,13 +2,12 @@
 //! shadow. Takes the receiving end of the service's channel; one thread, which ends with it.
 
 use std::path::Path;
-use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::prediction_log::{PredictionLog as Outlet, ScoredRows};
-use super::verdicts::SharedFeedback;
+use super::prediction_log::{Inlet, PredictionLog as Outlet, ScoredRows};
+use super::verdicts::{SharedFeedback, Verdicts};
 use crate::config::ServeConfig;
 use crate::error::CommandError;
 use crate::pipeline::data_transformation::RawColumn;
@@ -16,17 +15,21 @@ use crate::pipeline::model_evaluation::Contender;
 use crate::pipeline::model_trainer::with_classes;
 use crate::runs::RunStore;
 use crate::traffic::{
-    BatchId, Candidate, FeatureCells, Feedback, LogCounters, LogSettings, PredictionId,
-    PredictionLog, Scored, ScoredBatch, Shadow, ShadowCounts, feedback_file, predictions_dir,
+    BatchId, Candidate, FeatureCells, Feedback, LogCounters, LogSettings, LogStore, PredictionId,
+    PredictionLog, Scored, ScoredBatch, Shadow, ShadowCounts, feedback_file,
 };
 use crate::workspace::Workspace;
 
 /// Parts of requests that may wait for the keeper.
 const DEPTH: usize = 1_024;
 /// Rows of a segment of the log.
-const SEGMENT: usize = 50_000;
-/// The longest a row waits to be written.
+const SEGMENT: usize = 20_000;
+/// The longest a row waits to be written to it.
 const FLUSH: Duration = Duration::from_secs(10);
+/// Rows sent to a server together.
+const SENT: usize = 5_000;
+/// The longest a row waits to be sent.
+const SEND: Duration = Duration::from_secs(1);
 
 /// What the service tells of the keeper.
 #[derive(Debug)]
@@ -63,19 +66,24 @@ pub struct Keeper {
 /// Starts keeping, as the configuration says.
 ///
 /// # Errors
-/// When the candidate of the shadow cannot be loaded, or a thread cannot be made.
+/// When the candidate of the shadow cannot be loaded, the log's server is not named, or a thread cannot be made.
 pub fn start(config: &ServeConfig, workspace: &Workspace) -> Result<Keeper, CommandError> {
     let thread_error =
         |e| CommandError::internal("a thread of the prediction log cannot be made").because(e);
-    let dir = predictions_dir(workspace);
+    let store = LogStore::of(config, workspace)?;
+    // A file is best when it is large; what lies on a server is looked at by others meanwhile.
+    let (rows, wait) = match &store {
+        LogStore::Parquet(_) => (SEGMENT, FLUSH),
+        LogStore::MongoDb(..) => (SENT, SEND),
+    };
     let log = match config.log_sample > 0.0 {
         false => None,
         true => Some(Arc::new(
             PredictionLog::start(LogSettings {
-                dir: dir.clone(),
+                store: store.clone(),
                 sample: config.log_sample,
-                segment_rows: SEGMENT,
-                flush_after: FLUSH,
+                segment_rows: rows,
+                flush_after: wait,
                 keep_days: config.log_days,
             })
             .map_err(thread_error)?,
@@ -87,8 +95,8 @@ pub fn start(config: &ServeConfig, workspace: &Workspace) -> Result<Keeper, Comm
             Shadow::start(candidate(run, workspace)?).map_err(thread_error)?,
         )),
     };
-    let feedback = open_feedback(&feedback_file(workspace), &dir);
-    let (outlet, receiver) = Outlet::with_listener(DEPTH);
+    let feedback = open_feedback(&feedback_file(workspace), store);
+    let (outlet, inlet) = Outlet::with_listener(DEPTH);
     let kept = Arc::new(Kept { log, shadow });
     let worker = Worker {
         kept: Arc::clone(&kept),
@@ -96,7 +104,7 @@ pub fn start(config: &ServeConfig, workspace: &Workspace) -> Result<Keeper, Comm
     };
     let thread = std::thread::Builder::new()
         .name("traffic".to_owned())
-        .spawn(move || worker.run(&receiver))
+        .spawn(move || worker.run(&inlet))
         .map_err(thread_error)?;
     Ok(Keeper {
         outlet,
@@ -107,9 +115,9 @@ pub fn start(config: &ServeConfig, workspace: &Workspace) -> Result<Keeper, Comm
 }
 
 /// A service that cannot read its verdicts still scores.
-fn open_feedback(path: &Path, dir: &Path) -> Option<SharedFeedback> {
-    match Feedback::open(path, dir) {
-        Ok(feedback) => Some(Arc::new(Mutex::new(feedback))),
+fn open_feedback(path: &Path, log: LogStore) -> Option<SharedFeedback> {
+    match Feedback::open(path) {
+        Ok(feedback) => Some(Arc::new(Verdicts::new(feedback, log))),
         Err(error) => {
             tracing::error!(%error, "verdicts are not taken");
             None
@@ -139,8 +147,8 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(self, receiver: &Receiver<ScoredRows>) {
-        while let Ok(rows) = receiver.recv() {
+    fn run(self, inlet: &Inlet) {
+        while let Some(rows) = inlet.next() {
             self.keep(rows);
         }
         if let Some(log) = &self.kept.log {
@@ -157,8 +165,7 @@ impl Worker {
             let answered = numbered(&rows)
                 .map(|(row, outcome)| (row, outcome.class))
                 .collect();
-            let mut feedback = feedback.lock().unwrap_or_else(PoisonError::into_inner);
-            feedback.remember(Scored {
+            feedback.lock().remember(Scored {
                 id,
                 version: Arc::clone(&version),
                 classes: Arc::clone(&rows.classes),
@@ -200,32 +207,39 @@ fn numbered(rows: &ScoredRows) -> impl Iterator<Item = (u32, &super::scoring::Ou
 }
 
 fn batch(id: BatchId, version: Arc<str>, rows: ScoredRows) -> ScoredBatch {
-    let at: Vec<usize> = (0..rows.outcomes.len())
-        .filter(|&i| rows.outcomes[i].is_scored())
-        .collect();
+    let answered = numbered(&rows)
+        .map(|(row, outcome)| (row, outcome.class as usize, outcome.score))
+        .collect::<Vec<_>>();
+    // Nearly always all of them were scored, and then nothing is copied.
+    let scored = (answered.len() < rows.outcomes.len()).then(|| {
+        let all = 0..rows.outcomes.len();
+        all.filter(|&i| rows.outcomes[i].is_scored())
+            .collect::<Vec<_>>()
+    });
     let features = rows
         .columns
-        .iter()
-        .map(|column| match column {
-            RawColumn::Numbers(values) => {
+        .into_iter()
+        .map(|column| match (column, &scored) {
+            (RawColumn::Numbers(values), None) => FeatureCells::Numbers(values),
+            (RawColumn::Numbers(values), Some(at)) => {
                 FeatureCells::Numbers(at.iter().map(|&i| values[i]).collect())
             }
-            RawColumn::Texts(texts) => FeatureCells::Texts(
-                at.iter()
-                    .map(|&i| texts.get(i).map(str::to_owned))
-                    .collect(),
-            ),
+            (RawColumn::Texts(texts), at) => {
+                let text = |i: usize| texts.get(i).map(str::to_owned);
+                FeatureCells::Texts(match at {
+                    None => (0..texts.len()).map(text).collect(),
+                    Some(at) => at.iter().map(|&i| text(i)).collect(),
+                })
+            }
         })
         .collect();
     ScoredBatch {
         id,
         at: rows.at,
         version,
-        classes: Arc::clone(&rows.classes),
-        names: Arc::clone(&rows.names),
+        classes: rows.classes,
+        names: rows.names,
         features,
-        rows: numbered(&rows)
-            .map(|(row, outcome)| (row, outcome.class as usize, outcome.score))
-            .collect(),
+        rows: answered,
     }
 }

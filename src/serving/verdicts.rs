@@ -1,6 +1,6 @@
 //! `/feedback`: analysts' verdicts on predictions, and how the champion does by them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Json;
 use axum::http::{StatusCode, header};
@@ -14,7 +14,8 @@ use super::handlers::Admitted;
 use super::intake;
 use super::json_rows::no_json;
 use super::refusal::Refusal;
-use crate::traffic::{Feedback, Outcome, PredictionId, Verdict};
+use crate::error::CommandError;
+use crate::traffic::{Feedback, LogStore, Logged, Outcome, PredictionId, Verdict};
 
 /// Verdicts in one request; each is written and synced before the reply.
 const MOST: usize = 1_000;
@@ -22,7 +23,30 @@ const MOST: usize = 1_000;
 const NAME: usize = 100;
 
 /// The verdicts of a project, shared by the requests and by whoever remembers what was scored.
-pub type SharedFeedback = Arc<Mutex<Feedback>>;
+#[derive(Debug)]
+pub struct Verdicts {
+    feedback: Mutex<Feedback>,
+    log: LogStore,
+}
+
+/// The same, for all who need it.
+pub type SharedFeedback = Arc<Verdicts>;
+
+impl Verdicts {
+    /// Verdicts on predictions in memory, or in the log.
+    pub fn new(feedback: Feedback, log: LogStore) -> Self {
+        Self {
+            feedback: Mutex::new(feedback),
+            log,
+        }
+    }
+
+    /// The verdicts alone. Nothing may be waited for while they are held: whoever answers requests
+    /// and whoever keeps what was scored need them too.
+    pub fn lock(&self) -> MutexGuard<'_, Feedback> {
+        self.feedback.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,7 +76,7 @@ pub async fn take(admitted: Admitted) -> Response {
 pub fn status(admitted: &Admitted) -> Response {
     match feedback(&admitted.app) {
         Ok(feedback) => {
-            let feedback = feedback.lock().unwrap_or_else(PoisonError::into_inner);
+            let feedback = feedback.lock();
             Json(json!({"concept": feedback.status()})).into_response()
         }
         Err(refusal) => refusal.into_response(),
@@ -134,15 +158,28 @@ async fn verdicts(admitted: Admitted) -> Result<Response, Refusal> {
 }
 
 fn record(app: &App, verdicts: Vec<Verdict>) -> Result<Response, Refusal> {
-    let mut feedback = feedback(app)?
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
+    let shared = feedback(app)?;
+    let ids: Vec<PredictionId> = verdicts.iter().map(|v| v.id).collect();
+    let missing = shared.lock().not_recent(&ids);
+    // Asked without holding the verdicts: a disk or a server may take its time.
+    let logged = Logged::find(&shared.log, &missing).map_err(|error| {
+        let transient = error.is_transient();
+        let error = CommandError::from(error).full_message();
+        tracing::error!(error, "the prediction log cannot be searched");
+        match transient {
+            true => Refusal::busy(
+                "the prediction log cannot be searched now; send the verdicts again in a moment",
+            ),
+            false => Refusal::internal(),
+        }
+    })?;
     let mut told: Vec<Value> = Vec::with_capacity(verdicts.len());
     let mut unknown = 0;
     for verdict in verdicts {
         let id = verdict.id;
         let now = Utc::now();
-        let outcome = feedback.take(verdict, now).map_err(|e| {
+        // Held for one verdict, which is synced to the disk, and not for all of them.
+        let outcome = shared.lock().take(verdict, &logged, now).map_err(|e| {
             tracing::error!(error = %e, "a verdict could not be recorded");
             Refusal::internal()
         })?;
@@ -178,7 +215,6 @@ fn record(app: &App, verdicts: Vec<Verdict>) -> Result<Response, Refusal> {
              [serve] log_sample and log_days say what is kept",
         ));
     }
-    app.metrics.concept(&feedback.status());
-    let body = json!({"verdicts": told, "concept": feedback.status()});
+    let body = json!({"verdicts": told, "concept": shared.lock().status()});
     Ok(Json(body).into_response())
 }

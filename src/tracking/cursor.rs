@@ -242,6 +242,8 @@ pub struct ProjectCursor {
     pub aliases: BTreeMap<String, AliasCursor>,
     /// Things a person should look at.
     pub warnings: Vec<String>,
+    /// Passes or runs that were given up for the time being, by trouble.
+    pub failures: BTreeMap<String, u64>,
 }
 
 /// What was written to an alias.

@@ -26,6 +26,29 @@ pub enum Trouble {
     Unsupported,
 }
 
+impl Trouble {
+    /// All of them.
+    pub const ALL: [Trouble; 6] = [
+        Trouble::Down,
+        Trouble::Blocked,
+        Trouble::Forbidden,
+        Trouble::Rejected,
+        Trouble::Missing,
+        Trouble::Unsupported,
+    ];
+    /// Its name, stable: the label of a counter.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Trouble::Down => "down",
+            Trouble::Blocked => "blocked",
+            Trouble::Forbidden => "forbidden",
+            Trouble::Rejected => "rejected",
+            Trouble::Missing => "missing",
+            Trouble::Unsupported => "unsupported",
+        }
+    }
+}
+
 /// A call that failed after all repetitions that make sense.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{text}")]

@@ -1,6 +1,6 @@
 //! How sending stands, for the console: read from the cursors, without speaking to a server.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 
@@ -30,6 +30,8 @@ pub struct Status {
     pub oldest: Option<DateTime<Utc>>,
     /// What can never be sent.
     pub dead_letters: u64,
+    /// Attempts that were given up for the time being, by trouble.
+    pub failures: BTreeMap<String, u64>,
     /// Why the last attempt stopped early.
     pub last_error: Option<String>,
     /// Things a person should look at.
@@ -78,6 +80,7 @@ impl StatusReader {
         status.capability = whole.level;
         status.last_error = whole.last_error;
         status.warnings = whole.warnings;
+        status.failures = whole.failures;
         let project = Project::open(workspace, tracking)?;
         let mut oldest: Option<i64> = None;
         for run in &project.runs {

@@ -135,6 +135,7 @@ pub(super) async fn pass_with<S: Server>(
         report: Report::empty(Some(
             server_key.split(' ').next().unwrap_or_default().to_owned(),
         )),
+        failures: Vec::new(),
     }
     .run(scope)
     .await
@@ -146,6 +147,8 @@ struct Pass<'a, S: Server> {
     project: &'a Project,
     write_model: WriteModel,
     report: Report,
+    /// What was given up for the time being.
+    failures: Vec<Trouble>,
 }
 
 impl<S: Server> Pass<'_, S> {
@@ -183,6 +186,12 @@ impl<S: Server> Pass<'_, S> {
         }
         cursor.last_error.clone_from(&self.report.error);
         cursor.pending = self.report.pending;
+        for trouble in self.failures {
+            *cursor
+                .failures
+                .entry(trouble.as_str().to_owned())
+                .or_default() += 1;
+        }
         if *scope == Scope::Everything {
             cursor.warnings.clone_from(&self.report.warnings);
         }
@@ -193,6 +202,7 @@ impl<S: Server> Pass<'_, S> {
     }
 
     fn stop(&mut self, e: &SendError) {
+        self.failures.push(e.trouble);
         if self.report.error.is_none() {
             self.report.error = Some(e.text.clone());
             self.report.hint = Some(e.hint.clone());
@@ -235,6 +245,7 @@ impl<S: Server> Pass<'_, S> {
                         if matches!(e.trouble, Trouble::Down | Trouble::Blocked) {
                             self.stop(&e);
                         } else {
+                            self.failures.push(e.trouble);
                             let warning = format!("run {}: {}", source.run, e.text);
                             self.report.warnings.push(warning);
                         }

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::prediction_id::{BatchId, PredictionId};
-use super::segments::{LogError, Segments};
+use super::segments::{Found, LogError};
+use super::store::LogStore;
 use crate::drift::concept::{ConceptWatch, DetectorName, Standing};
 use crate::error::CommandError;
 
@@ -107,9 +108,6 @@ pub enum FeedbackError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The prediction log cannot be searched.
-    #[error(transparent)]
-    Log(#[from] LogError),
 }
 
 impl From<FeedbackError> for CommandError {
@@ -119,7 +117,6 @@ impl From<FeedbackError> for CommandError {
             FeedbackError::Io { source, .. } => CommandError::backend(message).because(source),
             FeedbackError::Damaged { .. } => CommandError::data(message)
                 .hint("Move the line out of the file; verdicts before and after it are good."),
-            FeedbackError::Log(e) => e.into(),
         }
     }
 }
@@ -205,7 +202,7 @@ impl ConceptReader {
         }
         let status = match length {
             0 => None,
-            _ => Some(Feedback::open(path, Path::new(""))?.status()),
+            _ => Some(Feedback::open(path)?.status()),
         };
         let status = status.filter(|s| s.model_version.is_some());
         self.known = Some((length, status.clone()));
@@ -226,11 +223,24 @@ pub struct Scored {
     pub rows: Vec<(u32, u32)>,
 }
 
+/// What the log says of predictions.
+#[derive(Clone, Debug, Default)]
+pub struct Logged(HashMap<PredictionId, Found>);
+
+impl Logged {
+    /// Looks predictions up; those that are not there are left out.
+    ///
+    /// # Errors
+    /// When the log cannot be read or its server cannot be asked.
+    pub fn find(store: &LogStore, ids: &[PredictionId]) -> Result<Self, LogError> {
+        store.find(ids).map(Self)
+    }
+}
+
 /// The verdicts of a project.
 #[derive(Debug)]
 pub struct Feedback {
     path: PathBuf,
-    log_dir: PathBuf,
     /// Opened when the first verdict is written.
     file: Option<File>,
     labels: HashMap<PredictionId, String>,
@@ -246,10 +256,9 @@ pub struct Feedback {
 impl Feedback {
     /// Reads the verdicts there are. A last line without its end is a write that was cut off: it
     /// was never answered, and the next write begins on a line of its own.
-    pub fn open(path: &Path, log_dir: &Path) -> Result<Self, FeedbackError> {
+    pub fn open(path: &Path) -> Result<Self, FeedbackError> {
         let mut feedback = Self {
             path: path.to_owned(),
-            log_dir: log_dir.to_owned(),
             file: None,
             labels: HashMap::new(),
             recent: VecDeque::new(),
@@ -306,12 +315,28 @@ impl Feedback {
         }
     }
 
-    /// Takes a verdict: finds its prediction, writes it down, moves the detectors.
-    pub fn take(&mut self, verdict: Verdict, now: DateTime<Utc>) -> Result<Outcome, FeedbackError> {
+    /// Which of these predictions are not in memory: whoever asks looks for them in the log, which
+    /// may take long, without holding the verdicts.
+    pub fn not_recent(&self, ids: &[PredictionId]) -> Vec<PredictionId> {
+        let wanted = |id: &&PredictionId| self.recent(**id).is_none();
+        ids.iter().filter(wanted).copied().collect()
+    }
+
+    /// Takes a verdict: joins it to its prediction, in memory or among `logged`, writes it down,
+    /// moves the detectors.
+    pub fn take(
+        &mut self,
+        verdict: Verdict,
+        logged: &Logged,
+        now: DateTime<Utc>,
+    ) -> Result<Outcome, FeedbackError> {
         if self.labels.get(&verdict.id) == Some(&verdict.label) {
             return Ok(Outcome::Known);
         }
-        let Some((predicted, model_version)) = self.predicted(verdict.id)? else {
+        let Some(found) = self
+            .recent(verdict.id)
+            .or_else(|| logged.0.get(&verdict.id).cloned())
+        else {
             return Ok(Outcome::UnknownPrediction);
         };
         let record = FeedbackRecord {
@@ -319,8 +344,8 @@ impl Feedback {
             at: now,
             by: verdict.by,
             label: verdict.label,
-            predicted,
-            model_version,
+            predicted: found.label,
+            model_version: found.version,
         };
         self.write(&record)?;
         Ok(self.fold(&record))
@@ -354,17 +379,19 @@ impl Feedback {
         }
     }
 
-    fn predicted(&self, id: PredictionId) -> Result<Option<(String, String)>, FeedbackError> {
+    fn recent(&self, id: PredictionId) -> Option<Found> {
         // A large request was scored in parts, each with rows of its own.
         for scored in self.recent.iter().rev().filter(|s| s.id == id.batch()) {
             if let Some((_, class)) = scored.rows.iter().find(|(row, _)| *row == id.row())
                 && let Some(label) = scored.classes.get(*class as usize)
             {
-                return Ok(Some((label.clone(), scored.version.to_string())));
+                return Some(Found {
+                    label: label.clone(),
+                    version: scored.version.to_string(),
+                });
             }
         }
-        let found = Segments::list(&self.log_dir)?.find(id)?;
-        Ok(found.map(|f| (f.label, f.version)))
+        None
     }
 
     /// Appends a line and syncs it.

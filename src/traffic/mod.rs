@@ -1,28 +1,34 @@
 //! What was scored in production, and what analysts said about it.
 //!
-//! The service writes every prediction, or a sample, into Parquet segments (`prediction_log`);
-//! analysts' verdicts come later and are joined to them (`feedback`), and the errors they show
+//! The service writes every prediction, or a sample (`prediction_log`), into Parquet segments
+//! (`segments`) or a MongoDB collection (`mongo_log`), one behind the other (`store`); analysts' verdicts come later and are joined to them (`feedback`), and the errors they show
 //! feed the concept-drift detectors of `drift::concept`. Recent traffic can be scored again by a
 //! candidate before it is pushed (`replay`). Knows neither HTTP nor the terminal.
 
 mod feedback;
+mod log_writer;
+mod mongo_log;
 mod prediction_id;
 mod prediction_log;
 mod replay;
 mod segments;
 mod shadow;
+mod store;
 #[cfg(test)]
 mod tests;
+mod traffic_frames;
 
 pub use feedback::{
-    ConceptReader, ConceptStatus, DetectorStatus, Feedback, FeedbackError, FeedbackRecord, Outcome,
-    Scored, Verdict,
+    ConceptReader, ConceptStatus, DetectorStatus, Feedback, FeedbackError, FeedbackRecord, Logged,
+    Outcome, Scored, Verdict,
 };
+pub use mongo_log::MongoLog;
 pub use prediction_id::{BatchId, PredictionId};
 pub use prediction_log::{FeatureCells, LogCounters, LogSettings, PredictionLog, ScoredBatch};
 pub use replay::{AlertDifference, ChangedRow, replay};
 pub use segments::{LogError, Segments, remove_older};
 pub use shadow::{Candidate, Shadow, ShadowCounts};
+pub use store::LogStore;
 
 use std::path::PathBuf;
 

@@ -1,37 +1,36 @@
 //! The prediction log: what was scored, by which model, with which answer.
 //!
-//! The service hands batches over and never waits: a bounded queue leads to one writer thread, and
-//! what does not fit is counted and dropped. The writer collects rows and writes them as a segment
-//! when there are enough or when they are old enough; what was collected and not yet written is
-//! lost when the process is killed. It ends when the log is dropped, after a last segment.
+//! The service hands batches over and never waits: a bounded queue leads to one writer thread
+//! (`log_writer`), and what does not fit is counted and dropped. What was collected and not yet
+//! written is lost when the process is killed. The log ends when it is dropped, after a last write.
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use chrono::{DateTime, Days, Utc};
+use chrono::{DateTime, Utc};
 
-use super::prediction_id::{BatchId, PredictionId};
-use super::segments::{self, AT, ID, LABEL, OWN, SCORE, VERSION};
-use crate::dataset::{Frame, write_frame};
-use crate::hash;
+use super::log_writer::Writer;
+use super::prediction_id::BatchId;
+use super::segments::{AT, ID, LABEL, OWN, SCORE, VERSION};
+use super::store::LogStore;
+use crate::dataset::Frame;
 
-/// Free bytes that the log leaves on its disk.
-const RESERVE: u64 = 1 << 30;
 /// Batches that may wait for the writer.
 const QUEUE: usize = 1_024;
+/// Cells that wait and are collected at most: about 24 MiB of numbers.
+pub(super) const MOST_CELLS: usize = 3 << 20;
 
 /// How the log is kept.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct LogSettings {
-    /// The folder.
-    pub dir: PathBuf,
+    /// Where it lies.
+    pub store: LogStore,
     /// Share of rows that is kept, from 0 to 1; which ones is decided by their id alone.
     pub sample: f64,
-    /// Rows that make a segment.
+    /// Rows that are written together: a segment.
     pub segment_rows: usize,
     /// The longest a row waits to be written.
     pub flush_after: Duration,
@@ -67,6 +66,13 @@ pub struct ScoredBatch {
     pub rows: Vec<(u32, usize, f64)>,
 }
 
+impl ScoredBatch {
+    /// Cells it holds, its share of the memory that the log may take.
+    pub(super) fn cells(&self) -> usize {
+        self.rows.len() * (self.features.len() + OWN.len())
+    }
+}
+
 /// What became of the rows.
 #[derive(Debug, Default)]
 pub struct LogCounters {
@@ -87,6 +93,8 @@ pub struct PredictionLog {
     sender: Mutex<Option<SyncSender<ScoredBatch>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     counters: Arc<LogCounters>,
+    /// Cells that wait or are collected.
+    held: Arc<AtomicUsize>,
 }
 
 impl PredictionLog {
@@ -97,14 +105,8 @@ impl PredictionLog {
     pub fn start(settings: LogSettings) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(QUEUE);
         let counters = Arc::new(LogCounters::default());
-        let writer = Writer {
-            settings,
-            counters: Arc::clone(&counters),
-            waiting: Vec::new(),
-            rows: 0,
-            since: None,
-            day: None,
-        };
+        let held = Arc::new(AtomicUsize::new(0));
+        let writer = Writer::new(settings, Arc::clone(&counters), Arc::clone(&held));
         let writer = std::thread::Builder::new()
             .name("prediction-log".to_owned())
             .spawn(move || writer.run(&receiver))?;
@@ -112,6 +114,7 @@ impl PredictionLog {
             sender: Mutex::new(Some(sender)),
             writer: Mutex::new(Some(writer)),
             counters,
+            held,
         })
     }
 
@@ -121,10 +124,12 @@ impl PredictionLog {
         let Some(sender) = &*sender else {
             return;
         };
-        if let Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) =
-            sender.try_send(batch)
-        {
-            let rows = batch.rows.len() as u64;
+        let (rows, cells) = (batch.rows.len() as u64, batch.cells());
+        // One that is larger than all the room is let in when nothing else is there.
+        let before = self.held.fetch_add(cells, Ordering::Relaxed);
+        let fits = before == 0 || before + cells <= MOST_CELLS;
+        if !fits || sender.try_send(batch).is_err() {
+            self.held.fetch_sub(cells, Ordering::Relaxed);
             self.counters.dropped.fetch_add(rows, Ordering::Relaxed);
         }
     }
@@ -150,146 +155,6 @@ impl Drop for PredictionLog {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-/// Whether the sample keeps a row: a hash of its name as a number from 0 to 1.
-fn sampled(id: PredictionId, share: f64) -> bool {
-    if share >= 1.0 {
-        return true;
-    }
-    let digest = hash::sha256(id.to_string().as_bytes());
-    let first = digest.get(..13).unwrap_or_default();
-    let number = u64::from_str_radix(first, 16).unwrap_or(0);
-    (number as f64) < share * 2f64.powi(52)
-}
-
-struct Writer {
-    settings: LogSettings,
-    counters: Arc<LogCounters>,
-    waiting: Vec<ScoredBatch>,
-    rows: usize,
-    /// When the oldest row that waits came.
-    since: Option<Instant>,
-    /// The day whose former days were looked through last.
-    day: Option<chrono::NaiveDate>,
-}
-
-impl Writer {
-    fn run(mut self, receiver: &Receiver<ScoredBatch>) {
-        loop {
-            let patience = match self.since {
-                Some(since) => self.settings.flush_after.saturating_sub(since.elapsed()),
-                // Nothing waits: nothing wakes until something comes.
-                None => Duration::from_secs(3_600),
-            };
-            match receiver.recv_timeout(patience) {
-                Ok(batch) => self.take(batch),
-                Err(RecvTimeoutError::Timeout) => self.flush(),
-                Err(RecvTimeoutError::Disconnected) => {
-                    self.flush();
-                    return;
-                }
-            }
-        }
-    }
-
-    fn take(&mut self, mut batch: ScoredBatch) {
-        let all = batch.rows.len();
-        let keep: Vec<usize> = (0..all)
-            .filter(|&i| sampled(batch.id.row(batch.rows[i].0), self.settings.sample))
-            .collect();
-        if keep.len() < all {
-            let left_out = (all - keep.len()) as u64;
-            self.counters
-                .left_out
-                .fetch_add(left_out, Ordering::Relaxed);
-            batch.rows = keep.iter().map(|&i| batch.rows[i]).collect();
-            for column in &mut batch.features {
-                *column = match column {
-                    FeatureCells::Numbers(v) => {
-                        FeatureCells::Numbers(keep.iter().map(|&i| v[i]).collect())
-                    }
-                    FeatureCells::Texts(v) => {
-                        FeatureCells::Texts(keep.iter().map(|&i| v[i].take()).collect())
-                    }
-                };
-            }
-        }
-        if batch.rows.is_empty() {
-            return;
-        }
-        if let Some(former) = self.waiting.last()
-            && !alike(former, &batch)
-        {
-            self.flush();
-        }
-        self.since.get_or_insert_with(Instant::now);
-        self.rows += batch.rows.len();
-        self.waiting.push(batch);
-        if self.rows >= self.settings.segment_rows {
-            self.flush();
-        }
-    }
-
-    /// Writes what waits as one segment.
-    fn flush(&mut self) {
-        let batches = std::mem::take(&mut self.waiting);
-        let rows = std::mem::take(&mut self.rows) as u64;
-        self.since = None;
-        let times = batches.iter().map(|b| b.id.milliseconds());
-        let (Some(first), Some(last)) = (times.clone().min(), times.max()) else {
-            return;
-        };
-        if self.disk_is_full() {
-            tracing::warn!(rows, "predictions are not logged: less than 1 GiB is free");
-            self.counters.failed.fetch_add(rows, Ordering::Relaxed);
-            return;
-        }
-        let path = segments::path_of(&self.settings.dir, first, last, rand::random());
-        match frame_of(&batches)
-            .map_err(|e| e.to_string())
-            .and_then(|frame| {
-                write_frame(&frame, &path)
-                    .map_err(|e| crate::error::CommandError::from(e).full_message())
-            }) {
-            Ok(()) => {
-                self.counters.written.fetch_add(rows, Ordering::Relaxed);
-            }
-            Err(error) => {
-                tracing::error!(error, rows, "predictions could not be logged");
-                self.counters.failed.fetch_add(rows, Ordering::Relaxed);
-            }
-        }
-        self.let_go_of_old_days();
-    }
-
-    fn disk_is_full(&self) -> bool {
-        // Where the system does not tell, writing will.
-        let dir = self.settings.dir.ancestors().find(|d| d.is_dir());
-        dir.and_then(|d| rustix::fs::statvfs(d).ok())
-            .is_some_and(|s| s.f_bavail.saturating_mul(s.f_frsize) < RESERVE)
-    }
-
-    fn let_go_of_old_days(&mut self) {
-        let today = Utc::now().date_naive();
-        if self.day.replace(today) == Some(today) {
-            return;
-        }
-        if let Some(from) = today.checked_sub_days(Days::new(u64::from(self.settings.keep_days)))
-            && let Err(error) = segments::remove_older(&self.settings.dir, from)
-        {
-            tracing::warn!(%error, "old predictions stay");
-        }
-    }
-}
-
-/// Whether two batches fit into one table.
-fn alike(a: &ScoredBatch, b: &ScoredBatch) -> bool {
-    a.names == b.names
-        && a.features
-            .iter()
-            .zip(&b.features)
-            .all(|(a, b)| std::mem::discriminant(a) == std::mem::discriminant(b))
 }
 
 /// The table of a segment: our own columns, then the features of the first batch's names.

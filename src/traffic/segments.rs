@@ -4,6 +4,7 @@
 //! `<day>/<first>-<last>-<number>.parquet`, times in hexadecimal milliseconds as in prediction
 //! ids: a prediction's segment is found by its id alone.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use thiserror::Error;
 use super::prediction_id::PredictionId;
 use crate::dataset::{Frame, FrameError, ParquetFileError, read_frame};
 use crate::error::CommandError;
+use crate::source::mongodb::MongoError;
 
 /// Columns every segment has besides the features.
 pub(super) const ID: &str = "prediction_id";
@@ -37,6 +39,18 @@ pub enum LogError {
     /// A segment is damaged.
     #[error(transparent)]
     Segment(#[from] ParquetFileError),
+    /// The disk is nearly full.
+    #[error("{path}: less than 1 GiB is free")]
+    DiskFull {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The server of the log failed.
+    #[error(transparent)]
+    MongoDb(#[from] MongoError),
+    /// The program cannot ask servers at all.
+    #[error("the prediction log cannot be asked: {0}")]
+    Runtime(String),
     /// A segment has other columns than it should.
     #[error("{path}: {source}")]
     Columns {
@@ -47,6 +61,16 @@ pub enum LogError {
     },
 }
 
+impl LogError {
+    /// Whether the same is worth trying again: a server that is away for a while.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            LogError::MongoDb(e) => e.is_transient(),
+            _ => false,
+        }
+    }
+}
+
 impl From<LogError> for CommandError {
     fn from(e: LogError) -> Self {
         let message = e.to_string();
@@ -54,6 +78,9 @@ impl From<LogError> for CommandError {
             LogError::Io { source, .. } => CommandError::backend(message).because(source),
             LogError::Segment(e) => e.into(),
             LogError::Columns { .. } => CommandError::data(message),
+            LogError::MongoDb(e) => e.into(),
+            LogError::DiskFull { .. } => CommandError::backend(message),
+            LogError::Runtime(_) => CommandError::internal(message),
         }
     }
 }
@@ -109,28 +136,45 @@ impl Segments {
         self.all.iter().map(|s| s.path.as_path())
     }
 
-    /// What a prediction said, if its segment is there.
-    pub(super) fn find(&self, id: PredictionId) -> Result<Option<Found>, LogError> {
-        let at = id.batch().milliseconds();
-        let text = id.to_string();
-        for segment in self.all.iter().filter(|s| (s.first..=s.last).contains(&at)) {
+    /// What predictions said, those whose segments are there. Each segment is read once.
+    pub(super) fn find(
+        &self,
+        ids: &[PredictionId],
+    ) -> Result<HashMap<PredictionId, Found>, LogError> {
+        let mut found = HashMap::new();
+        for segment in &self.all {
+            let wanted: HashMap<String, PredictionId> = ids
+                .iter()
+                .filter(|id| (segment.first..=segment.last).contains(&id.batch().milliseconds()))
+                .filter(|id| !found.contains_key(*id))
+                .map(|id| (id.to_string(), *id))
+                .collect();
+            if wanted.is_empty() {
+                continue;
+            }
             let frame = read_frame(&segment.path)?;
             let columns = |source| LogError::Columns {
                 path: segment.path.clone(),
                 source,
             };
-            let ids = frame.texts(ID).map_err(columns)?;
-            let Some(row) = ids.iter().position(|i| i.as_deref() == Some(text.as_str())) else {
-                continue;
-            };
-            let one = frame.take(&[row]).map_err(columns)?;
-            let mut label = one.texts(LABEL).map_err(columns)?;
-            let mut version = one.texts(VERSION).map_err(columns)?;
-            if let (Some(Some(label)), Some(Some(version))) = (label.pop(), version.pop()) {
-                return Ok(Some(Found { label, version }));
+            let of_row: Vec<(usize, PredictionId)> = frame
+                .texts(ID)
+                .map_err(columns)?
+                .iter()
+                .enumerate()
+                .filter_map(|(row, id)| Some((row, *wanted.get(id.as_deref()?)?)))
+                .collect();
+            let rows: Vec<usize> = of_row.iter().map(|(row, _)| *row).collect();
+            let few = frame.take(&rows).map_err(columns)?;
+            let labels = few.texts(LABEL).map_err(columns)?;
+            let versions = few.texts(VERSION).map_err(columns)?;
+            for ((_, id), (label, version)) in of_row.iter().zip(labels.into_iter().zip(versions)) {
+                if let (Some(label), Some(version)) = (label, version) {
+                    found.insert(*id, Found { label, version });
+                }
             }
         }
-        Ok(None)
+        Ok(found)
     }
 
     /// The latest rows, at most `rows`, scored after `since`: newest segments first, each frame in

@@ -13,7 +13,7 @@ use crate::drift::concept::Standing;
 
 fn settings(dir: &Path) -> LogSettings {
     LogSettings {
-        dir: dir.to_owned(),
+        store: LogStore::Parquet(dir.to_owned()),
         sample: 1.0,
         segment_rows: 1_000,
         flush_after: Duration::from_secs(60),
@@ -83,14 +83,16 @@ fn what_was_scored_is_found_again_by_id_and_by_time() {
     assert_eq!(late.iter().map(|f| f.rows()).sum::<usize>(), 3);
     let few = segments.recent(None, 2).unwrap();
     assert_eq!(few[0].numbers("bytes").unwrap(), [1.0, 2.0]);
-    let found = segments.find(first.row(3)).unwrap().unwrap();
+    let absent = BatchId::new(at(1)).row(0);
+    let asked = [first.row(3), second.row(0), second.row(3), absent];
+    let answers = segments.find(&asked).unwrap();
+    let found = &answers[&first.row(3)];
     assert_eq!(
         (found.label.as_str(), found.version.as_str()),
         ("threat", "v1")
     );
-    assert!(segments.find(second.row(0)).unwrap().is_some());
-    assert!(segments.find(second.row(3)).unwrap().is_none());
-    assert!(segments.find(BatchId::new(at(1)).row(0)).unwrap().is_none());
+    assert!(answers.contains_key(&second.row(0)));
+    assert_eq!(answers.len(), 2);
 }
 
 #[test]
@@ -178,8 +180,8 @@ fn old_days_go_and_strangers_stay() {
 #[test]
 fn verdicts_are_joined_counted_once_and_corrected() {
     let dir = tempfile::tempdir().unwrap();
-    let (file, logs) = (dir.path().join("feedback.jsonl"), dir.path().join("log"));
-    let mut feedback = Feedback::open(&file, &logs).unwrap();
+    let file = dir.path().join("feedback.jsonl");
+    let mut feedback = Feedback::open(&file).unwrap();
     let batch = batch(1, "v1", 10);
     feedback.remember(scored(&batch));
     let recorded = |wrong| Outcome::Recorded {
@@ -188,7 +190,11 @@ fn verdicts_are_joined_counted_once_and_corrected() {
     };
     let mut take = |row, label| {
         feedback
-            .take(verdict(batch.id.row(row), label), at(40))
+            .take(
+                verdict(batch.id.row(row), label),
+                &Logged::default(),
+                at(40),
+            )
             .unwrap()
     };
     assert_eq!(take(0, "normal"), recorded(false));
@@ -199,7 +205,7 @@ fn verdicts_are_joined_counted_once_and_corrected() {
     let status = feedback.status();
     assert_eq!((status.labelled, status.wrong), (2, 0));
     // The same from the file.
-    let again = Feedback::open(&file, &logs).unwrap();
+    let again = Feedback::open(&file).unwrap();
     assert_eq!(again.status(), status);
     let lines = std::fs::read_to_string(&file).unwrap();
     let first: FeedbackRecord = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
@@ -215,8 +221,13 @@ fn verdicts_find_their_predictions_in_the_log_after_a_restart() {
     let id = batch.id;
     log.append(batch);
     drop(log);
-    let mut feedback = Feedback::open(&file, &logs).unwrap();
-    let outcome = feedback.take(verdict(id.row(4), "threat"), at(50)).unwrap();
+    let mut feedback = Feedback::open(&file).unwrap();
+    let ids = [id.row(4), id.row(11)];
+    assert_eq!(feedback.not_recent(&ids), ids);
+    let logged = Logged::find(&LogStore::Parquet(logs), &ids).unwrap();
+    let mut take = |row| feedback.take(verdict(id.row(row), "threat"), &logged, at(50));
+    assert_eq!(take(11).unwrap(), Outcome::UnknownPrediction);
+    let outcome = take(4).unwrap();
     assert!(matches!(outcome, Outcome::Recorded { wrong: true, .. }));
 }
 
@@ -224,7 +235,7 @@ fn verdicts_find_their_predictions_in_the_log_after_a_restart() {
 fn a_model_that_errs_more_raises_an_alarm_and_a_new_model_begins_anew() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("feedback.jsonl");
-    let mut feedback = Feedback::open(&file, dir.path()).unwrap();
+    let mut feedback = Feedback::open(&file).unwrap();
     let (old, new) = (batch(1, "v9", 600), batch(2, "v10", 10));
     feedback.remember(scored(&old));
     feedback.remember(scored(&new));
@@ -235,7 +246,7 @@ fn a_model_that_errs_more_raises_an_alarm_and_a_new_model_begins_anew() {
         let wrong = if row % 2 == 0 { "threat" } else { "normal" };
         let label = if row < 300 { right } else { wrong };
         match feedback
-            .take(verdict(old.id.row(row), label), at(50))
+            .take(verdict(old.id.row(row), label), &Logged::default(), at(50))
             .unwrap()
         {
             Outcome::Recorded { alarms: a, .. } => alarms += a.len(),
@@ -255,7 +266,7 @@ fn a_model_that_errs_more_raises_an_alarm_and_a_new_model_begins_anew() {
     let read = ConceptReader::default().read(&file).unwrap();
     assert_eq!(read.as_ref(), Some(&status));
     feedback
-        .take(verdict(new.id.row(0), "normal"), at(51))
+        .take(verdict(new.id.row(0), "normal"), &Logged::default(), at(51))
         .unwrap();
     let status = feedback.status();
     assert_eq!(status.model_version.as_deref(), Some("v10"));
@@ -275,25 +286,26 @@ fn a_model_that_errs_more_raises_an_alarm_and_a_new_model_begins_anew() {
     );
     // A late verdict on the old model leaves the new one alone.
     feedback
-        .take(verdict(old.id.row(0), "threat"), at(52))
+        .take(verdict(old.id.row(0), "threat"), &Logged::default(), at(52))
         .unwrap();
     assert_eq!(feedback.status().labelled, 1);
-    assert_eq!(
-        Feedback::open(&file, dir.path()).unwrap().status(),
-        feedback.status()
-    );
+    assert_eq!(Feedback::open(&file).unwrap().status(), feedback.status());
 }
 
 #[test]
 fn a_cut_last_line_is_forgotten_and_a_damaged_one_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("feedback.jsonl");
-    let mut feedback = Feedback::open(&file, dir.path()).unwrap();
+    let mut feedback = Feedback::open(&file).unwrap();
     let batch = batch(1, "v1", 10);
     feedback.remember(scored(&batch));
     for row in 0..3 {
         feedback
-            .take(verdict(batch.id.row(row), "normal"), at(50))
+            .take(
+                verdict(batch.id.row(row), "normal"),
+                &Logged::default(),
+                at(50),
+            )
             .unwrap();
     }
     let whole = std::fs::read(&file).unwrap();
@@ -305,20 +317,24 @@ fn a_cut_last_line_is_forgotten_and_a_damaged_one_is_named() {
         + 1;
     for cut in last..whole.len() {
         std::fs::write(&file, &whole[..cut]).unwrap();
-        let mut cut_off = Feedback::open(&file, dir.path()).unwrap();
+        let mut cut_off = Feedback::open(&file).unwrap();
         let kept = cut_off.status().labelled;
         assert_eq!(kept, if cut == whole.len() - 1 { 3 } else { 2 });
         cut_off.remember(scored(&batch));
         cut_off
-            .take(verdict(batch.id.row(7), "normal"), at(50))
+            .take(
+                verdict(batch.id.row(7), "normal"),
+                &Logged::default(),
+                at(50),
+            )
             .unwrap();
-        let again = Feedback::open(&file, dir.path()).unwrap();
+        let again = Feedback::open(&file).unwrap();
         assert_eq!(again.status().labelled, kept + 1);
     }
     let mut damaged = whole.clone();
     damaged[2] = b'!';
     std::fs::write(&file, &damaged).unwrap();
-    let error = Feedback::open(&file, dir.path()).unwrap_err();
+    let error = Feedback::open(&file).unwrap_err();
     assert!(error.to_string().contains("line 1"), "{error}");
 }
 

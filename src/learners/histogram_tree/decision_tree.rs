@@ -178,7 +178,7 @@ impl DecisionTreeModel {
 }
 
 /// Fills a row-major table block of rows by block of rows, in parallel when there are many.
-pub(super) fn in_blocks(
+pub(in crate::learners) fn in_blocks(
     rows: usize,
     columns: usize,
     block: usize,

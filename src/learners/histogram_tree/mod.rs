@@ -34,4 +34,5 @@ mod tree;
 
 pub use adaboost::AdaboostModel;
 pub use decision_tree::DecisionTreeModel;
+pub(super) use decision_tree::in_blocks;
 pub use random_forest::RandomForestModel;

@@ -95,11 +95,6 @@ impl<'a> Design<'a> {
         }
     }
 
-    /// Number of rows.
-    pub fn rows(&self) -> usize {
-        self.x.rows()
-    }
-
     /// Sums a loss over all rows and, if wanted, its gradient.
     ///
     /// `theta` holds `outputs` weight vectors one after the other, then `outputs` intercepts.
@@ -156,35 +151,6 @@ impl<'a> Design<'a> {
             }
         }
         total
-    }
-
-    /// Turns the margins of every row into `width` numbers, row-major.
-    ///
-    /// `fill(margins, out)` gets the margins of one row and may overwrite them.
-    pub fn margins_by_row(
-        &self,
-        theta: &[f64],
-        outputs: usize,
-        width: usize,
-        fill: &(impl Fn(&mut [f64], &mut [f64]) + Sync),
-    ) -> Vec<f64> {
-        let raw = self.raw(theta, outputs);
-        let mut out = vec![0.0; self.rows() * width];
-        out.par_chunks_mut(BLOCK * width)
-            .zip(&self.blocks)
-            .for_each(|(out, block)| {
-                let n = block.rows.len();
-                let mut margins = vec![0.0; n * outputs];
-                self.margins(block, &raw, outputs, &mut margins);
-                let mut of_row = vec![0.0; outputs];
-                for (i, out) in out.chunks_exact_mut(width).enumerate() {
-                    for (o, m) in of_row.iter_mut().enumerate() {
-                        *m = margins[o * n + i];
-                    }
-                    fill(&mut of_row, out);
-                }
-            });
-        out
     }
 
     /// Weights per raw unit, and the intercepts with all the offsets in them.

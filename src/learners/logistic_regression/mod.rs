@@ -17,6 +17,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::histogram_tree::in_blocks;
 use super::json_number::json_exact;
 use super::plain_tree::LinearParts;
 use super::scaling::{Scaling, not_finite};
@@ -25,6 +26,8 @@ use crate::dataset::{Labels, Matrix};
 use design::Design;
 use lbfgs::Settings;
 
+/// Rows whose margins are formed together.
+const BLOCK: usize = 2048;
 const LEARNER: &str = LearnerId::LogisticRegression.as_str();
 /// The watched rows are looked at once in so many iterations: a look costs half an iteration.
 const WATCH_EVERY: u32 = 5;
@@ -202,32 +205,55 @@ impl LogisticRegression {
         if let Some(reason) = not_finite(x) {
             return Err(reason);
         }
-        let theta: Vec<f64> = self
-            .coefficients
-            .iter()
-            .flatten()
-            .chain(&self.intercepts)
-            .copied()
-            .collect();
-        let design = Design::new(x, &self.scaling);
-        Ok(
-            design.margins_by_row(&theta, self.intercepts.len(), classes, &|margins, row| {
-                row.fill(0.0);
-                match margins {
-                    [margin] => {
-                        let p = sigmoid(*margin);
-                        row[self.classes[0]] = 1.0 - p;
-                        row[self.classes[1]] = p;
-                    }
-                    margins => {
-                        softmax(margins);
-                        for (&class, &p) in self.classes.iter().zip(margins.iter()) {
-                            row[class] = p;
-                        }
+        // Column after column, few rows on the spot: a row's probabilities do not depend on the
+        // rows it comes with, and one row wakes no other thread.
+        let LinearParts {
+            weights,
+            intercepts,
+            ..
+        } = self.plain();
+        let outputs = intercepts.len();
+        Ok(in_blocks(x.rows(), classes, BLOCK, |first, out| {
+            let rows = out.len() / classes;
+            let mut margins = vec![0.0; rows * outputs];
+            for ((margins, weights), intercept) in margins
+                .chunks_exact_mut(rows)
+                .zip(&weights)
+                .zip(&intercepts)
+            {
+                margins.fill(*intercept);
+                for (feature, w) in weights.iter().enumerate().filter(|(_, w)| **w != 0.0) {
+                    let column = &x.column(feature)[first..first + rows];
+                    for (margin, &x) in margins.iter_mut().zip(column) {
+                        *margin += w * f64::from(x);
                     }
                 }
-            }),
-        )
+            }
+            let mut of_row = vec![0.0; outputs];
+            for (at, row) in out.chunks_exact_mut(classes).enumerate() {
+                for (output, margin) in of_row.iter_mut().enumerate() {
+                    *margin = margins[output * rows + at];
+                }
+                self.probabilities(&mut of_row, row);
+            }
+        }))
+    }
+
+    /// The probabilities of a row from its margins, which are used up.
+    fn probabilities(&self, margins: &mut [f64], row: &mut [f64]) {
+        match margins {
+            [margin] => {
+                let p = sigmoid(*margin);
+                row[self.classes[0]] = 1.0 - p;
+                row[self.classes[1]] = p;
+            }
+            margins => {
+                softmax(margins);
+                for (&class, &p) in self.classes.iter().zip(margins.iter()) {
+                    row[class] = p;
+                }
+            }
+        }
     }
 
     /// Mean |coefficient| per feature, not yet normalised.

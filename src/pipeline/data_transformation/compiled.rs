@@ -6,6 +6,7 @@
 //! gives the same matrix, bit for bit; a property test holds the two together.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::preprocessor::{FittedColumn, Preprocessor};
 use crate::config::{EncodeKind, UnknownCategories};
@@ -103,6 +104,8 @@ enum Place {
 #[derive(Clone, Debug)]
 pub struct CompiledPreprocessor {
     inner: Preprocessor,
+    /// Names of the features it makes.
+    names: Arc<[String]>,
     /// One per column; `None` for a numeric one.
     vocabularies: Vec<Option<Vocabulary>>,
 }
@@ -143,6 +146,7 @@ impl CompiledPreprocessor {
             })
             .collect();
         Self {
+            names: inner.feature_names().into(),
             inner,
             vocabularies,
         }
@@ -189,8 +193,7 @@ impl CompiledPreprocessor {
     /// `columns` are raw columns of equal length `rows`, in the order and of the kinds of
     /// [`Self::empty_columns`].
     pub fn transform(&self, columns: &[RawColumn], rows: usize) -> Matrix {
-        let names = self.inner.feature_names();
-        let mut data = vec![0.0_f32; rows * names.len()];
+        let mut data = vec![0.0_f32; rows * self.names.len()];
         let imputed = self.imputed(columns);
         let mut imputed = imputed.iter();
         let mut rest = data.as_mut_slice();
@@ -209,7 +212,7 @@ impl CompiledPreprocessor {
                 _ => debug_assert!(false, "a raw column of another kind"),
             }
         }
-        Matrix::from_data(names.to_vec(), rows, data)
+        Matrix::from_data(Arc::clone(&self.names), rows, data)
     }
 
     /// With KNN the numeric columns with their holes filled; else nothing.

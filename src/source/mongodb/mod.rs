@@ -29,6 +29,7 @@ mod value;
 
 pub use connect::{BadName, MongoServer, Namespace, URI_VARIABLES};
 pub use describe::{Deployment, ServerFacts};
+pub(crate) use error::DUPLICATE_KEY;
 pub use error::{MongoError, Problem};
 pub use query::Query;
 pub use reach::{Attempt, Reach};

@@ -94,7 +94,7 @@ fn schemathesis_finds_nothing_in_the_openapi_document() {
     needs_servers!();
     let project = with_champion();
     let token = "a-token-for-schemathesis";
-    let tokens = format!("fuzz:predict,read,metrics:{token}");
+    let tokens = format!("fuzz:predict,read,metrics,feedback:{token}");
     let service = Service::start_with(&project, &[("NETSEC_SERVE_TOKENS", &tokens)]);
     let said = run(python_with(&["serving"])
         .args(["-m", "schemathesis.cli", "run"])

@@ -8,6 +8,7 @@ mod published;
 mod routes;
 mod security;
 mod swap;
+mod traffic;
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
