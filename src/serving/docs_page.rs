@@ -4,6 +4,7 @@
 use axum::http::{HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 
+use super::handlers::Access;
 use super::reply::escape;
 use super::routes::{Method, ROUTES, Route};
 use super::served::ServedModel;
@@ -36,7 +37,7 @@ pub fn page(text: String) -> Response {
 }
 
 /// The page.
-pub fn docs(model: Option<&ServedModel>, tokens: bool) -> Response {
+pub fn docs(model: Option<&ServedModel>, access: Access) -> Response {
     let mut text = head("netsec scoring service");
     text.push_str("<h1>netsec scoring service</h1>\n");
     match model {
@@ -48,9 +49,12 @@ pub fn docs(model: Option<&ServedModel>, tokens: bool) -> Response {
             escape(&model.run_id),
             escape(&model.sha256)
         )),
+        None if access == Access::Stranger => text.push_str(
+            "<p>Which model is in use and what it reads is told with a token.</p>\n",
+        ),
         None => text.push_str("<p class=\"wrong\">No model is in production yet.</p>\n"),
     }
-    text.push_str(if tokens {
+    text.push_str(if access != Access::Open {
         "<p>Routes with a scope need <code>Authorization: Bearer TOKEN</code>.</p>\n"
     } else {
         "<p>No tokens are set: everything but training is open, on this machine only.</p>\n\

@@ -20,6 +20,7 @@ use super::reply::{self, CsvReply, Predictions};
 use super::routes::Endpoint;
 use super::scoring::{Scored, Work};
 use super::served::ServedModel;
+use super::tokens::{Scope, Verdict};
 use super::{csv_body, docs_page, mlflow_document, open_inference, openapi, predict_document};
 
 /// Bodies up to here are worked on where they were read: handing them over costs more than that.
@@ -57,11 +58,12 @@ pub async fn answer(endpoint: Endpoint, admitted: Admitted) -> Response {
     match endpoint {
         Endpoint::Root => Redirect::temporary("/docs").into_response(),
         Endpoint::Docs => {
-            let model = admitted.app.slot.get();
-            docs_page::docs(model.as_deref(), !admitted.app.tokens.is_empty())
+            let access = access(&admitted);
+            let model = access.model(&admitted.app);
+            docs_page::docs(model.as_deref(), access)
         }
         Endpoint::OpenApi => {
-            let model = admitted.app.slot.get();
+            let model = access(&admitted).model(&admitted.app);
             Json(openapi::document(model.as_deref())).into_response()
         }
         Endpoint::Predict => scored(predict(admitted).await),
@@ -95,6 +97,40 @@ pub async fn answer(endpoint: Endpoint, admitted: Admitted) -> Response {
             super::retrain::run(admitted, id).await
         }
         Endpoint::Metrics => metrics(&admitted),
+    }
+}
+
+/// What somebody is told who asks what the service does. The routes are no secret, and a browser
+/// sends no token; what the model reads and decides is told to those who may ask it something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// There are no tokens: whoever gets here is on this machine.
+    Open,
+    /// One of the tokens was presented.
+    Known,
+    /// There are tokens, and none of them was presented.
+    Stranger,
+}
+
+impl Access {
+    fn model(self, app: &App) -> Option<Arc<ServedModel>> {
+        match self {
+            Access::Open | Access::Known => app.slot.get(),
+            Access::Stranger => None,
+        }
+    }
+}
+
+fn access(admitted: &Admitted) -> Access {
+    let tokens = &admitted.app.tokens;
+    if tokens.is_empty() {
+        return Access::Open;
+    }
+    let presented = admitted.request.headers().get(header::AUTHORIZATION);
+    // Whatever its scopes are.
+    match tokens.check(presented.map(HeaderValue::as_bytes), Scope::Read) {
+        Verdict::Allowed(_) | Verdict::Lacking(_) => Access::Known,
+        Verdict::Unknown => Access::Stranger,
     }
 }
 

@@ -270,6 +270,16 @@ async fn tokens_open_their_scopes_and_nothing_else() {
         assert_eq!(headers.contains_key("www-authenticate"), status == 401);
         assert!(!text.contains(SECRET));
     }
+    // The routes are told to anybody, what the model reads to those with a token of any scope.
+    for path in ["/docs", "/openapi.json"] {
+        let (_, _, told) = send(&app, with("GET", path, None), "").await;
+        assert!(
+            told.contains("/predict") && !told.contains("duration"),
+            "{told}"
+        );
+        let (_, _, told) = send(&app, with("GET", path, Some(SECRET)), "").await;
+        assert!(told.contains("duration"), "{told}");
+    }
     // With tokens any name will do: a proxy may stand in front.
     let named = axum::http::Request::builder()
         .uri("/ping")

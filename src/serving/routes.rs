@@ -593,7 +593,10 @@ pub const ROUTES: &[Route] = &[
         None,
         SERVICE,
         "This description, for programs",
-        &[ok("The document.", &[(Media::Json, Shape::Object)])],
+        &[ok(
+            "The document; where there are tokens, the columns of the model only with one.",
+            &[(Media::Json, Shape::Object)],
+        )],
         Endpoint::OpenApi,
     ),
     get(
