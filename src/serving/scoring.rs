@@ -8,10 +8,6 @@ use super::refusal::Refusal;
 use super::rows::{Cell, Finding, Noticed, Rows, Rule};
 use super::served::ServedModel;
 
-/// Rows scored at once. The columns of a chunk stay in the processor's cache while they become a
-/// matrix.
-const CHUNK: usize = 4096;
-
 /// What came of a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outcome {
@@ -74,6 +70,8 @@ pub struct Scoring<'m> {
     rows: Rows<'m>,
     scored: Scored,
     first: usize,
+    /// Rows scored at once.
+    chunk: usize,
 }
 
 impl<'m> Scoring<'m> {
@@ -85,6 +83,7 @@ impl<'m> Scoring<'m> {
             rows: model.rows(first),
             scored: Scored::default(),
             first,
+            chunk: model.chunk(),
         }
     }
 
@@ -154,7 +153,7 @@ impl<'m> Scoring<'m> {
     }
 
     fn after_row(&mut self) -> Result<(), Refusal> {
-        if self.rows.len() < CHUNK {
+        if self.rows.len() < self.chunk {
             return Ok(());
         }
         self.check_rows()?;

@@ -8,11 +8,18 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::layout::Layout;
 use super::rows::Rows;
 use crate::error::CommandError;
-use crate::learners::Model;
+use crate::learners::{LearnerId, Model};
 use crate::pipeline::batch_prediction::{Prediction, decide};
 use crate::pipeline::data_transformation::CompiledPreprocessor;
 use crate::schema::Schema;
 use crate::storage::{Champion, MODEL_FILE};
+
+/// Rows scored at once. The columns of a chunk stay in the processor's cache while they become a
+/// matrix.
+const CHUNK: usize = 4_096;
+/// XGBoost's own preparations for a call are worth thousands of rows, so it gets more at once, up
+/// to so many rows and cells.
+const XGBOOST_CHUNK: (usize, usize) = (16_384, 512 << 10);
 
 /// A model that answers requests.
 #[derive(Clone, Debug)]
@@ -115,6 +122,16 @@ impl ServedModel {
     /// Names of the columns, to be kept by others.
     pub fn column_names(&self) -> Arc<[String]> {
         Arc::clone(&self.column_names)
+    }
+
+    /// How many rows are best scored at once.
+    pub fn chunk(&self) -> usize {
+        if self.model.learner == LearnerId::Xgboost {
+            let (rows, cells) = XGBOOST_CHUNK;
+            (cells / self.layout.columns().len().max(1)).clamp(CHUNK, rows)
+        } else {
+            CHUNK
+        }
     }
 
     /// An empty collector whose first row is row `first` of a request.

@@ -23,7 +23,7 @@ use crate::workspace::Workspace;
 /// Parts of requests that may wait for the keeper.
 const DEPTH: usize = 1_024;
 /// Rows of a segment of the log.
-const SEGMENT: usize = 20_000;
+const SEGMENT: usize = 10_000;
 /// The longest a row waits to be written to it.
 const FLUSH: Duration = Duration::from_secs(10);
 /// Rows sent to a server together.

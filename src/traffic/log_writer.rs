@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{Days, Utc};
 
+use super::logged_rows::LoggedRows;
 use super::prediction_id::PredictionId;
 use super::prediction_log::{FeatureCells, LogCounters, LogSettings, MOST_CELLS, ScoredBatch};
 use crate::error::CommandError;
@@ -36,7 +37,8 @@ pub(super) struct Writer {
     counters: Arc<LogCounters>,
     /// Cells that the log holds, those still in the queue too.
     held: Arc<AtomicUsize>,
-    waiting: Vec<ScoredBatch>,
+    /// Of one model after the other.
+    waiting: Vec<LoggedRows>,
     rows: usize,
     cells: usize,
     /// When what waits is to be written.
@@ -113,7 +115,12 @@ impl Writer {
             .get_or_insert_with(|| Instant::now() + self.settings.flush_after);
         self.rows += batch.rows.len();
         self.cells += batch.cells();
-        self.waiting.push(batch);
+        let rows = LoggedRows::from(batch);
+        let other = match self.waiting.last_mut() {
+            Some(last) => last.join(rows),
+            None => Some(rows),
+        };
+        self.waiting.extend(other);
         // Wide rows take up the room before they are many.
         let enough = self.rows >= self.settings.segment_rows || self.cells >= MOST_CELLS / 2;
         // After a failure the pause comes first, however much waits.
@@ -122,15 +129,12 @@ impl Writer {
         }
     }
 
-    /// Writes what waits, batches with the same columns together. With `last` there is no other
+    /// Writes what waits. With `last` there is no other
     /// try after this one.
     fn flush(&mut self, last: bool) {
         self.due = None;
-        while let Some(first) = self.waiting.first() {
-            let alike = |batch: &&ScoredBatch| alike(first, batch);
-            let together = self.waiting.iter().take_while(alike).count();
-            let part = &self.waiting[..together];
-            let rows = part.iter().map(|b| b.rows.len()).sum::<usize>() as u64;
+        while let Some(part) = self.waiting.first() {
+            let rows = part.rows.len() as u64;
             match self.settings.store.write(part) {
                 Ok(refused) => {
                     self.failures = 0;
@@ -158,7 +162,7 @@ impl Writer {
                     self.count(&self.counters.failed, rows);
                 }
             }
-            self.let_go(together);
+            self.let_go_of_first();
         }
         self.let_go_of_old_days();
     }
@@ -167,13 +171,11 @@ impl Writer {
         counter.fetch_add(rows, Ordering::Relaxed);
     }
 
-    /// Lets go of the first batches that wait.
-    fn let_go(&mut self, batches: usize) {
-        for batch in self.waiting.drain(..batches) {
-            self.rows -= batch.rows.len();
-            self.cells -= batch.cells();
-            self.held.fetch_sub(batch.cells(), Ordering::Relaxed);
-        }
+    fn let_go_of_first(&mut self) {
+        let part = self.waiting.remove(0);
+        self.rows -= part.rows.len();
+        self.cells -= part.cells();
+        self.held.fetch_sub(part.cells(), Ordering::Relaxed);
     }
 
     fn let_go_of_old_days(&mut self) {
@@ -187,13 +189,4 @@ impl Writer {
             tracing::warn!(%error, "old predictions stay");
         }
     }
-}
-
-/// Whether two batches fit into one table.
-fn alike(a: &ScoredBatch, b: &ScoredBatch) -> bool {
-    a.names == b.names
-        && a.features
-            .iter()
-            .zip(&b.features)
-            .all(|(a, b)| std::mem::discriminant(a) == std::mem::discriminant(b))
 }

@@ -7,6 +7,7 @@
 
 mod feedback;
 mod log_writer;
+mod logged_rows;
 mod mongo_log;
 mod prediction_id;
 mod prediction_log;

@@ -15,8 +15,9 @@ use mongodb::bson::raw::{CString, RawBsonRef, cstr};
 use mongodb::bson::{DateTime, RawDocument, RawDocumentBuf, doc};
 use mongodb::error::{Error, ErrorKind};
 
+use super::logged_rows::LoggedRows;
 use super::prediction_id::PredictionId;
-use super::prediction_log::{FeatureCells, ScoredBatch};
+use super::prediction_log::FeatureCells;
 use super::segments::{Found, LogError};
 use super::traffic_frames::TrafficFrames;
 use crate::dataset::Frame;
@@ -73,8 +74,8 @@ impl MongoLog {
     ///
     /// # Errors
     /// When the server cannot be reached. What was written before stays, and may be sent again.
-    pub(super) fn write(&self, batches: &[ScoredBatch]) -> Result<u64, LogError> {
-        let mut documents = batches.iter().flat_map(Documents::of);
+    pub(super) fn write(&self, rows: &LoggedRows) -> Result<u64, LogError> {
+        let mut documents = Documents::of(rows);
         let mut refused = 0;
         loop {
             let part: Vec<RawDocumentBuf> = documents.by_ref().take(BATCH).collect();
@@ -247,19 +248,19 @@ fn first_id(milliseconds: u64) -> String {
     format!("{milliseconds:012x}-")
 }
 
-/// The documents of a batch, made one by one.
+/// The documents of rows, made one by one.
 struct Documents<'a> {
-    batch: &'a ScoredBatch,
+    rows: &'a LoggedRows,
     /// Names that are no keys of BSON (a zero byte) are left out.
     keys: Vec<Option<CString>>,
     row: usize,
 }
 
 impl<'a> Documents<'a> {
-    fn of(batch: &'a ScoredBatch) -> Self {
+    fn of(rows: &'a LoggedRows) -> Self {
         Self {
-            batch,
-            keys: batch
+            rows,
+            keys: rows
                 .names
                 .iter()
                 .map(|name| CString::try_from(name.as_str()).ok())
@@ -272,22 +273,22 @@ impl<'a> Documents<'a> {
 impl Iterator for Documents<'_> {
     type Item = RawDocumentBuf;
     fn next(&mut self) -> Option<RawDocumentBuf> {
-        let (at, batch) = (self.row, self.batch);
-        let (number, class, score) = batch.rows.get(at)?;
+        let (at, rows) = (self.row, self.rows);
+        let row = rows.rows.get(at)?;
         self.row += 1;
         let mut document = RawDocumentBuf::new();
-        let id = batch.id.row(*number).to_string();
+        let id = row.id.to_string();
         document.append(cstr!("_id"), id.as_str());
-        let when = DateTime::from_millis(batch.at.timestamp_millis());
+        let when = DateTime::from_millis(row.at.timestamp_millis());
         document.append(cstr!("scored_at"), when);
-        document.append(cstr!("model_version"), &*batch.version);
-        match batch.classes.get(*class) {
+        document.append(cstr!("model_version"), &*rows.version);
+        match rows.classes.get(row.class) {
             Some(label) => document.append(cstr!("predicted_label"), label.as_str()),
             None => document.append(cstr!("predicted_label"), RawBsonRef::Null),
         }
-        document.append(cstr!("predicted_score"), *score);
+        document.append(cstr!("predicted_score"), row.score);
         let mut features = RawDocumentBuf::new();
-        for (key, cells) in self.keys.iter().zip(&batch.features) {
+        for (key, cells) in self.keys.iter().zip(&rows.features) {
             let Some(key) = key else { continue };
             match cells {
                 FeatureCells::Numbers(values) => match values.get(at) {

@@ -5,7 +5,7 @@ use mongodb::bson::Document;
 
 use super::super::segments::{AT, ID, LABEL, SCORE, VERSION};
 use super::*;
-use crate::traffic::BatchId;
+use crate::traffic::{BatchId, ScoredBatch};
 
 fn batch() -> ScoredBatch {
     let at = Utc.with_ymd_and_hms(2026, 11, 22, 12, 0, 1).unwrap();
@@ -31,7 +31,7 @@ fn batch() -> ScoredBatch {
 #[test]
 fn a_prediction_is_a_document() {
     let batch = batch();
-    let documents: Vec<Document> = Documents::of(&batch)
+    let documents: Vec<Document> = Documents::of(&batch.clone().into())
         .map(|d| Document::try_from(d).unwrap())
         .collect();
     let at = DateTime::from_millis(batch.at.timestamp_millis());
@@ -52,7 +52,7 @@ fn a_prediction_is_a_document() {
 fn what_was_written_reads_back_as_a_frame() {
     let batch = batch();
     let mut frames = TrafficFrames::default();
-    let mut documents: Vec<RawDocumentBuf> = Documents::of(&batch).collect();
+    let mut documents: Vec<RawDocumentBuf> = Documents::of(&batch.clone().into()).collect();
     documents.reverse();
     let stranger = RawDocumentBuf::try_from(&doc! {"_id": "x", "note": 1}).unwrap();
     documents.push(stranger);
@@ -94,7 +94,7 @@ fn a_server_that_is_away_is_worth_another_try() {
     let uri = format!("mongodb://u:hunter2@{address}/?serverSelectionTimeoutMS=100");
     let namespace = Namespace::parse("netsec.predictions").unwrap();
     let log = MongoLog::at(Secret::new(uri), namespace);
-    let error = log.write(&[batch()]).unwrap_err();
+    let error = log.write(&batch().into()).unwrap_err();
     assert!(error.is_transient(), "{error}");
     assert!(log.find(&[batch().id.row(0)]).unwrap_err().is_transient());
     let told = format!("{error} {error:?} {log:?}");

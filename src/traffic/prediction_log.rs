@@ -14,14 +14,13 @@ use chrono::{DateTime, Utc};
 
 use super::log_writer::Writer;
 use super::prediction_id::BatchId;
-use super::segments::{AT, ID, LABEL, OWN, SCORE, VERSION};
+use super::segments::OWN;
 use super::store::LogStore;
-use crate::dataset::Frame;
 
 /// Batches that may wait for the writer.
 const QUEUE: usize = 1_024;
-/// Cells that wait and are collected at most: about 24 MiB of numbers.
-pub(super) const MOST_CELLS: usize = 3 << 20;
+/// Cells that wait and are collected at most: about 16 MiB of numbers.
+pub(super) const MOST_CELLS: usize = 2 << 20;
 
 /// How the log is kept.
 #[derive(Clone, Debug)]
@@ -155,54 +154,4 @@ impl Drop for PredictionLog {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-/// The table of a segment: our own columns, then the features of the first batch's names.
-pub(super) fn frame_of(batches: &[ScoredBatch]) -> Result<Frame, crate::dataset::FrameError> {
-    let mut own: [Vec<Option<String>>; 4] = Default::default();
-    let mut scores = Vec::new();
-    for batch in batches {
-        let at = batch
-            .at
-            .to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
-        for (row, class, score) in &batch.rows {
-            own[0].push(Some(batch.id.row(*row).to_string()));
-            own[1].push(Some(at.clone()));
-            own[2].push(Some(batch.version.to_string()));
-            own[3].push(batch.classes.get(*class).cloned());
-            scores.push(Some(*score));
-        }
-    }
-    let mut columns = Vec::new();
-    for (name, values) in [ID, AT, VERSION, LABEL].into_iter().zip(&own) {
-        columns.push(Frame::text_column(name, values));
-    }
-    columns.push(Frame::number_column(SCORE, scores));
-    let names = batches.first().map_or(&[][..], |b| &b.names[..]);
-    for (at, name) in names.iter().enumerate() {
-        // A feature may have one of our own names: ours decide how a segment is read.
-        if OWN.contains(&name.as_str()) {
-            continue;
-        }
-        let numbers = matches!(batches[0].features.get(at), Some(FeatureCells::Numbers(_)));
-        let cells = batches.iter().filter_map(|b| b.features.get(at));
-        columns.push(if numbers {
-            let mut all = Vec::new();
-            for column in cells {
-                if let FeatureCells::Numbers(v) = column {
-                    all.extend(v.iter().map(|x| (!x.is_nan()).then_some(*x)));
-                }
-            }
-            Frame::number_column(name, all)
-        } else {
-            let mut all = Vec::new();
-            for column in cells {
-                if let FeatureCells::Texts(v) = column {
-                    all.extend(v.iter().cloned());
-                }
-            }
-            Frame::text_column(name, &all)
-        });
-    }
-    Frame::from_columns(columns)
 }

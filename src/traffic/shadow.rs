@@ -10,7 +10,8 @@ use std::thread::JoinHandle;
 
 use serde::Serialize;
 
-use super::prediction_log::{ScoredBatch, frame_of};
+use super::logged_rows::LoggedRows;
+use super::prediction_log::ScoredBatch;
 use super::replay::replay;
 use crate::learners::Model;
 use crate::pipeline::data_transformation::Preprocessor;
@@ -123,7 +124,7 @@ fn lock(counts: &Mutex<ShadowCounts>) -> std::sync::MutexGuard<'_, ShadowCounts>
 fn score(candidate: &Candidate, receiver: &Receiver<ScoredBatch>, counts: &Mutex<ShadowCounts>) {
     while let Ok(batch) = receiver.recv() {
         let rows = batch.rows.len() as u64;
-        let found = frame_of(std::slice::from_ref(&batch)).and_then(|frame| {
+        let found = LoggedRows::from(batch).frame().and_then(|frame| {
             replay(
                 &[frame],
                 &candidate.model,

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::logged_rows::LoggedRows;
 use super::mongo_log::MongoLog;
 use super::prediction_id::PredictionId;
-use super::prediction_log::{ScoredBatch, frame_of};
 use super::predictions_dir;
 use super::segments::{self, Found, LogError, Segments};
 use crate::config::{PredictionLogKind, ServeConfig};
@@ -89,11 +89,11 @@ impl LogStore {
         }
     }
 
-    /// Writes batches with the same columns. Returns how many rows were refused and are lost.
-    pub(super) fn write(&self, batches: &[ScoredBatch]) -> Result<u64, LogError> {
+    /// Writes rows. Returns how many of them were refused and are lost.
+    pub(super) fn write(&self, rows: &LoggedRows) -> Result<u64, LogError> {
         match self {
             Self::Parquet(dir) => {
-                let times = batches.iter().map(|b| b.id.milliseconds());
+                let times = rows.rows.iter().map(|r| r.id.batch().milliseconds());
                 let (Some(first), Some(last)) = (times.clone().min(), times.max()) else {
                     return Ok(0);
                 };
@@ -101,14 +101,14 @@ impl LogStore {
                     return Err(LogError::DiskFull { path: dir.clone() });
                 }
                 let path = segments::path_of(dir, first, last, rand::random());
-                let frame = frame_of(batches).map_err(|source| LogError::Columns {
+                let frame = rows.frame().map_err(|source| LogError::Columns {
                     path: path.clone(),
                     source,
                 })?;
                 write_frame(&frame, &path)?;
                 Ok(0)
             }
-            Self::MongoDb(log, _) => log.write(batches),
+            Self::MongoDb(log, _) => log.write(rows),
         }
     }
 
