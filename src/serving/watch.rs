@@ -95,7 +95,7 @@ impl Watcher {
         };
         let model = Arc::new(ServedModel::new(&self.app.model_name, champion)?);
         let before = self.app.slot.get();
-        self.say(match &before {
+        let told = match &before {
             None => format!(
                 "{} is in use: {} of run {}, sha256 {}",
                 model.version, model.learner, model.run_id, model.sha256
@@ -104,9 +104,11 @@ impl Watcher {
                 "{} is in use instead of {}: {} of run {}, sha256 {}",
                 model.version, before.version, model.learner, model.run_id, model.sha256
             ),
-        });
+        };
         self.app.metrics.loaded(&model, before.is_none());
         self.app.slot.set(Some(model));
+        // Said when it is true, not before.
+        self.say(told);
         self.seen = Some(mark);
         Ok(())
     }
