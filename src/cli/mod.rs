@@ -39,6 +39,7 @@ mod schema;
 mod serve;
 mod show;
 mod show_text;
+mod stand_back;
 mod stop;
 mod sync;
 pub mod table;

@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::stand_back::stand_back;
 use super::{Globals, output};
 use crate::error::CommandError;
 use crate::events::{Event, LogReader};
@@ -57,9 +58,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
         .map(|run| run.parse().map_err(CommandError::usage))
         .transpose()?;
     if follow.is_some() || args.background {
-        // Refused only to the leader of a session, which is one already.
-        let _ = rustix::process::setsid();
-        let _ = rustix::process::nice(NICENESS);
+        stand_back(NICENESS);
         logging::init(&globals.workspace());
         return Background { globals, follow }.run();
     }

@@ -1,6 +1,7 @@
 //! `netsec worker`: the detached worker; started by the other commands.
 
 use super::Globals;
+use super::stand_back::stand_back;
 use crate::error::CommandError;
 use crate::runs::RunId;
 use crate::tracking::background::{self, Errand};
@@ -26,13 +27,8 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
-    // First of all: a session of its own, so that no terminal's hang-up reaches this process.
-    // Refused only to the leader of a group, which is one already.
-    let _ = rustix::process::setsid();
-    // Not on top of what it inherits: the worker of a queued run is started by a worker.
-    if !rustix::process::getpriority_process(None).is_ok_and(|now| now >= NICENESS) {
-        let _ = rustix::process::setpriority_process(None, NICENESS);
-    }
+    // First of all: no terminal's hang-up may reach this process.
+    stand_back(NICENESS);
     let run: RunId = args.run.parse().map_err(CommandError::usage)?;
     let workspace = globals.workspace();
     logging::init(&workspace);

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::process::Command;
 
+use netsec::text::count;
 use serde_json::Value;
 
 use crate::pty::Session;
@@ -65,6 +66,10 @@ fn what_is_exported_is_what_netsec_data_shows() {
     session.keys("hhhF");
     session.wait_text("different values");
     session.keys("\r");
+    // The facet is gone before the rows are there.
+    let expected = data(dir.path(), &format!("{FILTER} and service = {most}"));
+    let rows = expected["data"].as_array().unwrap();
+    session.wait_text(&format!(" {} of ", count(rows.len() as u64)));
     session.wait_text("sort: src_bytes desc");
     session.keys("e");
     session.wait_text("Export what is shown");
@@ -72,7 +77,6 @@ fn what_is_exported_is_what_netsec_data_shows() {
     session.wait_text("seen.csv: ");
     session.keys("q");
 
-    let expected = data(dir.path(), &format!("{FILTER} and service = {most}"));
     let csv = fs::read_to_string(dir.path().join("seen.csv")).unwrap();
     let mut lines = csv.lines();
     let columns: Vec<String> = expected["columns"]
@@ -82,7 +86,6 @@ fn what_is_exported_is_what_netsec_data_shows() {
         .map(text)
         .collect();
     assert_eq!(lines.next().unwrap(), columns.join(","));
-    let rows = expected["data"].as_array().unwrap();
     assert!(!rows.is_empty());
     let exported: Vec<&str> = lines.collect();
     assert_eq!(exported.len(), rows.len());

@@ -53,6 +53,30 @@ fn on_a_terminal_one_line_is_drawn_over_and_the_result_stays() {
     assert!(!shown.contains("###"), "{shown}");
 }
 
+/// Linux shares the processor between sessions first: niceness alone would not hold a worker with
+/// a session of its own back.
+#[test]
+fn a_worker_stands_back_behind_people() {
+    let enabled = std::fs::read_to_string("/proc/sys/kernel/sched_autogroup_enabled");
+    let project = Project::new(Training::Long);
+    let run = project.start();
+    project.wait_for_training(&run);
+    let pid = netsec::runs::last_holder(&project.run_dir(&run))
+        .unwrap()
+        .pid;
+    let nice = rustix::process::getpriority_process(rustix::process::Pid::from_raw(pid as i32));
+    assert_eq!(nice.unwrap(), 10);
+    match enabled.as_deref().map(str::trim) {
+        Ok("1") => {
+            let group = std::fs::read_to_string(format!("/proc/{pid}/autogroup")).unwrap();
+            assert!(group.trim().ends_with("nice 10"), "{group}");
+        }
+        _ => println!("skipped: needs autogroups (a_worker_stands_back_behind_people)"),
+    }
+    assert!(project.run(&["cancel", "latest"]).status.success());
+    project.wait_for_end(&run);
+}
+
 /// The bytes of an undisturbed run.
 fn undisturbed(training: Training) -> Vec<(String, String)> {
     let project = Project::new(training);

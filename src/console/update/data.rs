@@ -626,6 +626,13 @@ impl Update<'_> {
             return self.say(Tone::Warn, format!("Not done: {why}."));
         }
         let browser = &self.model.browser;
+        if browser.pending.is_some() {
+            // What is on the screen is not what was asked for last.
+            return self.say(
+                Tone::Warn,
+                "Not exported: the rows are still being looked for. Try again when they are there.",
+            );
+        }
         if let (Some(opened), Some(selected)) = (&browser.opened, &browser.selected) {
             let job = BrowseJob::Export {
                 table: opened.table.clone(),
