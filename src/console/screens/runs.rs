@@ -135,12 +135,18 @@ fn details(model: &Model, canvas: &mut Canvas<'_>, tall: bool) {
         canvas.put_in(21, y, 9, &word, tone);
         let seconds = stage.seconds.map_or(String::new(), took);
         canvas.put_right(38, y, &seconds, Tone::Plain);
+        // What became of the plan is not the run's to know.
+        let summary = match name {
+            StageName::ModelPusher => super::home::decided(model, open),
+            _ => None,
+        };
+        let summary = summary.unwrap_or_else(|| stage.summary.clone());
         if !below {
             let room = canvas.width().saturating_sub(41);
-            canvas.put_in(40, y, room, &stage.summary, Tone::Dim);
+            canvas.put_in(40, y, room, &summary, Tone::Dim);
         }
         y += 1;
-        let lines = text::wrap(&stage.summary, width.saturating_sub(3), marks);
+        let lines = text::wrap(&summary, width.saturating_sub(3), marks);
         let lines = lines.iter().filter(|l| below && !l.is_empty());
         for line in lines.take(2) {
             canvas.put(3, y, line, Tone::Dim);
