@@ -87,6 +87,7 @@ def duckdb_figures(path):
 
 
 def visidata_figures(path):
+    import pyarrow
     import pyarrow.csv
     import pyarrow.parquet
 
@@ -94,7 +95,13 @@ def visidata_figures(path):
         some = os.path.join(folder, "some.csv")
         parquet = pyarrow.parquet.ParquetFile(path)
         batch = next(parquet.iter_batches(batch_size=200_000))
-        pyarrow.csv.write_csv(batch, some)
+        # The CSV writer knows no views of texts.
+        plain = [
+            f.with_type(pyarrow.string()) if pyarrow.types.is_string_view(f.type) else f
+            for f in batch.schema
+        ]
+        table = pyarrow.Table.from_batches([batch]).cast(pyarrow.schema(plain))
+        pyarrow.csv.write_csv(table, some)
         out = os.path.join(folder, "out.csv")
         command = [sys.executable, "-m", "visidata", "--batch", some, "-o", out]
         begun = time.perf_counter()

@@ -1,19 +1,17 @@
 //! Writes the rows of a selection to a file: written aside, fsynced, renamed, or not there at all.
 
-use std::fs::Permissions;
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use polars::prelude::{DataFrame, ParquetCompression, ParquetWriter, Series};
 use rayon::prelude::*;
-use tempfile::NamedTempFile;
 
+use super::aside::Aside;
 use super::store::{Store, Wanted};
 use super::view::Rows;
 use super::{BrowseError, Cancel, Cell, Selection, gather, scan, window};
 use crate::dataset::Frame;
-use crate::files::sync_dir;
 
 /// Bytes of rows that are gathered at once, about.
 const AT_ONCE: u64 = 96 << 20;
@@ -71,19 +69,10 @@ pub(super) fn export(
         what: "written",
         source,
     };
-    let folder = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(".writing-")
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)
-        // The cause names the temporary file, which means nothing to a reader.
-        .map_err(|e| failed(io::Error::from(e.kind())))?;
+    let mut aside = Aside::beside(path).map_err(failed)?;
     let all = store.header().names();
     let names: Vec<String> = columns.iter().map(|&c| all[c].clone()).collect();
-    let mut writer = Writer::new(&mut file, format, store, columns, &names, path)?;
+    let mut writer = Writer::new(aside.file(), format, store, columns, &names, path)?;
     let of = selection.len();
     let mut written = 0;
     progress(0, of);
@@ -97,9 +86,7 @@ pub(super) fn export(
     store.check_unchanged()?;
     writer.finish(path)?;
     cancel.check()?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|e| failed(e.error))?;
-    sync_dir(folder).map_err(failed)?;
+    aside.finish(path).map_err(failed)?;
     Ok(written)
 }
 
@@ -172,13 +159,13 @@ fn each_part(
 const LINES: usize = 4096;
 
 enum Writer<'f> {
-    Lines(BufWriter<&'f mut NamedTempFile>, Format),
-    Parquet(Box<polars::io::parquet::write::BatchedWriter<&'f mut NamedTempFile>>),
+    Lines(BufWriter<&'f mut File>, Format),
+    Parquet(Box<polars::io::parquet::write::BatchedWriter<&'f mut File>>),
 }
 
 impl<'f> Writer<'f> {
     fn new(
-        file: &'f mut NamedTempFile,
+        file: &'f mut File,
         format: Format,
         store: &Store,
         columns: &[usize],

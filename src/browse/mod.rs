@@ -9,8 +9,10 @@
 //! or knows what a terminal is.
 
 mod ahead;
+mod aside;
 mod cancel;
 mod column;
+mod configured;
 mod error;
 mod export;
 mod facet;
@@ -33,6 +35,7 @@ mod window;
 
 pub use cancel::Cancel;
 pub use column::{ColumnInfo, Kind};
+pub use configured::options_for;
 pub use error::BrowseError;
 pub use export::Format;
 pub use facet::{FACET_VALUES, Facet, FacetValue};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 
 use super::prune::may_match;
-use super::store::Store;
+use super::store::{Store, Wanted};
 use super::{BrowseError, Cancel};
 use crate::dataset::Filter;
 use crate::dataset::query::resolve_column;
@@ -28,7 +28,14 @@ pub(super) fn matching(
     }
     // Wrong names and values show without a look at the rows.
     filter.mask(store.header())?;
-    let columns = named_columns(store, filter)?;
+    let conditions: Vec<Condition> = filter
+        .conjuncts()
+        .into_iter()
+        .map(|filter| {
+            let columns = named_columns(store, &filter)?;
+            Ok(Condition { filter, columns })
+        })
+        .collect::<Result<_, BrowseError>>()?;
     let limit = limit.unwrap_or(u64::MAX);
     let groups: Vec<usize> = (0..store.groups().len()).collect();
     let mut found = Vec::new();
@@ -48,7 +55,7 @@ pub(super) fn matching(
                 {
                     return Ok(Vec::new());
                 }
-                in_group(store, filter, &columns, group)
+                in_group(store, &conditions, group)
             })
             .collect();
         let parts = parts?;
@@ -65,17 +72,43 @@ pub(super) fn matching(
     Ok(found)
 }
 
+/// One of several conditions that a row must satisfy, and the columns of the store it looks at.
+struct Condition {
+    filter: Filter,
+    columns: Vec<usize>,
+}
+
+/// The rows of a group that satisfy every condition. Only those that satisfy the conditions before
+/// are decoded for the next one.
 fn in_group(
     store: &Store,
-    filter: &Filter,
-    columns: &[usize],
+    conditions: &[Condition],
     group: usize,
 ) -> Result<Vec<u32>, BrowseError> {
+    let mut wanted = Wanted::All;
+    for condition in conditions {
+        let frame = store.frame(group, &condition.columns, &wanted)?;
+        let mask = condition.filter.mask(&frame)?;
+        let marked = match wanted {
+            Wanted::Marked(mut marked) => {
+                let rows = marked.iter_mut().filter(|row| **row);
+                rows.zip(&mask).for_each(|(row, keep)| *row = *keep);
+                marked
+            }
+            Wanted::All | Wanted::Range(..) => mask,
+        };
+        if !marked.contains(&true) {
+            return Ok(Vec::new());
+        }
+        wanted = Wanted::Marked(marked);
+    }
     let first = store.groups()[group].first as u32;
-    let frame = store.frame(group, columns)?;
-    let mask = filter.mask(&frame)?;
+    let Wanted::Marked(marked) = wanted else {
+        // A filter has one condition at least.
+        return Ok(Vec::new());
+    };
     Ok((first..)
-        .zip(&mask)
+        .zip(&marked)
         .filter_map(|(position, keep)| keep.then_some(position))
         .collect())
 }

@@ -176,11 +176,16 @@ impl Store {
             }
         }
     }
-    /// Some columns of a group as a frame.
-    pub fn frame(&self, group: usize, columns: &[usize]) -> Result<Frame, BrowseError> {
+    /// The wanted rows of some columns of a group as a frame.
+    pub fn frame(
+        &self,
+        group: usize,
+        columns: &[usize],
+        wanted: &Wanted,
+    ) -> Result<Frame, BrowseError> {
         let held: Result<Vec<_>, BrowseError> = columns
             .iter()
-            .map(|&c| Ok(self.column(group, c, &Wanted::All)?.into()))
+            .map(|&c| Ok(self.column(group, c, wanted)?.into()))
             .collect();
         Ok(Frame::from_columns(held?)?)
     }

@@ -566,6 +566,98 @@ fn huge_cells_and_very_many_columns() {
     assert_eq!(texts_of(&window), [["9999", "7"]]);
 }
 
+#[test]
+fn windows_across_stretches_and_groups_are_what_the_frame_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t.parquet");
+    let rows = 100_000;
+    let cells: Vec<Option<String>> = (0..rows)
+        .map(|i| (i % 7 != 3).then(|| format!("some text of row {i}")))
+        .collect();
+    let kinds: Vec<Option<&str>> = (0..rows)
+        .map(|i| (i % 11 != 5).then_some(if i % 3 == 0 { "http" } else { "dns" }))
+        .collect();
+    let frame = Frame::from_columns(vec![
+        Frame::text_column("t", &cells),
+        Frame::text_column("k", &kinds),
+        whole(
+            "n",
+            &(0..rows)
+                .map(|i| (i % 5 != 1).then_some(i * i))
+                .collect::<Vec<_>>(),
+        ),
+        Series::new(
+            "b".into(),
+            (0..rows)
+                .map(|i| (i % 9 != 2).then_some(i % 4 == 0))
+                .collect::<Vec<_>>(),
+        )
+        .into(),
+    ])
+    .unwrap();
+    // Several groups of several pages, with edges that no stretch shares.
+    write(&frame, &path, 41_000, 100_000);
+    let table = open(&path);
+    let (cancel, all) = (Cancel::new(), table.all());
+    for first in [0, 16_350, 16_384, 32_700, 40_960, 57_350, 81_990, 99_950] {
+        let window = table
+            .window(&all, first, 90, &[0, 1, 2, 3], &cancel)
+            .unwrap();
+        let held: Vec<usize> = (first as usize..rows.min(first as i64 + 90) as usize).collect();
+        let mut expected = cells_of(&frame, &held, &[0, 1, 2, 3]);
+        for truth in expected.iter_mut().filter_map(|row| row[3].as_mut()) {
+            *truth = (truth == "1").to_string();
+        }
+        assert_eq!(texts(&window), expected, "from row {first}");
+    }
+    let rare = table
+        .select(&view(Some("n < 0 or t ~ \"999\""), &[]), &cancel)
+        .unwrap();
+    let held = plainly(&frame, &view(Some("n < 0 or t ~ \"999\""), &[]));
+    let window = table
+        .window(&rare, 0, held.len(), &[0, 2], &cancel)
+        .unwrap();
+    assert_eq!(texts(&window), cells_of(&frame, &held, &[0, 2]));
+}
+
+#[test]
+fn every_and_narrows_what_the_ones_before_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t.parquet");
+    let rows = 3000;
+    let kinds: Vec<Option<&str>> = (0..rows)
+        .map(|i| (i % 11 != 5).then_some(if i % 3 == 0 { "http" } else { "dns" }))
+        .collect();
+    let numbers = |by: i64| -> Vec<Option<i64>> {
+        (0..rows)
+            .map(|i| (i % by != 1).then_some(i % (10 * by)))
+            .collect()
+    };
+    let frame = Frame::from_columns(vec![
+        whole("a", &numbers(5)),
+        Frame::text_column("k", &kinds),
+        whole("c", &numbers(7)),
+    ])
+    .unwrap();
+    write(&frame, &path, 700, 900);
+    let (table, cancel) = (open(&path), Cancel::new());
+    for filter in [
+        "a > 20 and k = http",
+        "a > 20 and k = http and c != 3 and a < 40",
+        "(a > 20 or c = 3) and (k = dns and not c = 4)",
+        "a is missing and k is missing and c >= 0",
+        "a > 1000 and k = http",
+        "k = ftp and a > 3",
+        "a != 7 and a != 8",
+    ] {
+        let chosen = table.select(&view(Some(filter), &[]), &cancel).unwrap();
+        let found: Vec<usize> = (0..chosen.len())
+            .map(|i| chosen.position(i).unwrap() as usize)
+            .collect();
+        assert_eq!(found, plainly(&frame, &view(Some(filter), &[])), "{filter}");
+    }
+}
+
 fn texts_of(window: &Window) -> Vec<Vec<String>> {
     let known = |row: Vec<Option<String>>| row.into_iter().map(Option::unwrap_or_default).collect();
     texts(window).into_iter().map(known).collect()

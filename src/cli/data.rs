@@ -1,19 +1,17 @@
 //! `netsec data`: look at rows: filter, sort, choose columns, profile. The console's Data screen is
 //! built on the same engine ([`crate::browse`]).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
 use super::table::{Align, TextTable, number};
-use super::{Globals, data_files, output};
+use super::{Globals, data_export, data_files, output};
 use crate::browse::{Cancel, Part, Place, Selection, Sort, Table, View, Window};
 use crate::dataset::{ColumnProfile, Filter, QueryError};
 use crate::error::CommandError;
 use crate::runs::RunStore;
-use crate::schema::{self, Schema};
 use crate::source::mongodb::Namespace;
-use crate::source::{ReadOptions, read_raw};
 use crate::text::{clean, count};
 
 /// Arguments of `netsec data`.
@@ -32,16 +30,26 @@ pub struct Args {
     /// Columns to show, separated by commas.
     #[arg(long, value_delimiter = ',')]
     pub columns: Vec<String>,
-    /// Rows to show.
-    #[arg(long, default_value_t = 20, value_name = "N")]
-    pub limit: usize,
+    /// Rows to show, 20 unless said otherwise; with --export rows to write, else all.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
     /// Show a profile of each column instead of rows.
     #[arg(long)]
     pub profile: bool,
+    /// Write the rows to a file instead of showing them; its ending (.csv, .parquet or .ndjson)
+    /// says as what.
+    #[arg(long, value_name = "FILE", conflicts_with = "profile")]
+    pub export: Option<PathBuf>,
+    /// Replace the file of --export when it is there.
+    #[arg(long, requires = "export")]
+    pub overwrite: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
 }
+
+/// Rows that are shown where nothing is said.
+const SHOWN: usize = 20;
 
 /// Runs the command.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
@@ -49,8 +57,17 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
         Some(text) if !text.trim().is_empty() => Some(Filter::parse(text)?),
         _ => None,
     };
+    let target = match &args.export {
+        Some(path) => Some(data_export::Target::new(path, args.overwrite)?),
+        None => None,
+    };
     // Rows as they stand need no more than the page.
-    let page = filter.is_none() && args.sort.is_empty() && !args.profile;
+    let plain = filter.is_none() && args.sort.is_empty() && !args.profile;
+    let page = match (&target, plain) {
+        (_, false) => None,
+        (None, true) => Some(args.limit.unwrap_or(SHOWN)),
+        (Some(_), true) => args.limit,
+    };
     let cancel = Cancel::new();
     let table = open(args, page, globals, &cancel)?;
     for note in table.notes() {
@@ -63,7 +80,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
             .iter()
             .map(|text| sort(&table, text))
             .collect::<Result<_, _>>()?,
-        limit: None,
+        limit: target.as_ref().and(args.limit).map(|n| n as u64),
     };
     let columns = columns(&table, &args.columns)?;
     let rows = table.select(&view, &cancel)?;
@@ -76,7 +93,11 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
     if args.profile {
         return profile(args, &table, &rows, &columns, &shown, &cancel);
     }
-    let window = table.window(&rows, 0, args.limit, &columns, &cancel)?;
+    if let Some(target) = &target {
+        return data_export::write(target, &table, &rows, &columns, args.json);
+    }
+    let limit = args.limit.unwrap_or(SHOWN);
+    let window = table.window(&rows, 0, limit, &columns, &cancel)?;
     let names: Vec<&str> = columns.iter().map(|&c| name(&table, c)).collect();
     if args.json {
         return output::write_json(&json!({
@@ -159,10 +180,10 @@ fn no_column(option: &str, e: &QueryError) -> CommandError {
 }
 
 /// Opens a file, a run or a collection. A file comes before a run: a run can be named in full.
-/// `page`: rows as they stand are enough, so many as are shown.
+/// `page`: so many rows as they stand are enough.
 fn open(
     args: &Args,
-    page: bool,
+    page: Option<usize>,
     globals: &Globals,
     cancel: &Cancel,
 ) -> Result<Table, CommandError> {
@@ -170,13 +191,16 @@ fn open(
     if let Some(name) = what.strip_prefix("mongodb:") {
         let place = Place::Collection {
             namespace: Namespace::parse(name)?,
-            most: page.then_some(args.limit as u64),
+            most: page.map(|rows| rows as u64),
         };
         return Ok(Table::open(&place, cancel)?);
     }
     let path = Path::new(what);
     if path.exists() {
-        return open_file(path, globals, cancel);
+        // A look at a file needs no valid configuration.
+        let config = data_files::config(globals).ok().flatten();
+        let workspace = globals.workspace();
+        return Ok(Table::open_file(path, config.as_ref(), &workspace, cancel)?);
     }
     let (name, part) = Part::split(what);
     let workspace = globals.workspace();
@@ -195,33 +219,6 @@ fn open(
         )),
     })?;
     Ok(Table::open(&place, cancel)?)
-}
-
-fn open_file(path: &Path, globals: &Globals, cancel: &Cancel) -> Result<Table, CommandError> {
-    // A look at a file needs no valid configuration.
-    let config = data_files::config(globals).ok().flatten();
-    let options = data_files::options_for(path, globals, config.as_ref());
-    let place = |schema: Option<Schema>| Place::File {
-        path: path.to_owned(),
-        options,
-        schema: schema.map(Box::new),
-    };
-    // Without a header line the configuration's schema knows the names.
-    if let Some(config) = &config
-        && has_no_header(path, &options)
-        && let Ok(schema) = schema::resolve(&config.schema, &globals.workspace(), || {
-            data_files::sample(path, &options)
-        })
-        && let Ok(named) = Table::open(&place(Some(schema)), cancel)
-    {
-        return Ok(named);
-    }
-    Ok(Table::open(&place(None), cancel)?)
-}
-
-/// Whether a file is one that could have a header and has none.
-fn has_no_header(path: &Path, options: &ReadOptions) -> bool {
-    read_raw(path, options, Some(1)).is_ok_and(|(_, detected)| detected.header == Some(false))
 }
 
 /// The rows as JSON objects.

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::Globals;
-use crate::config::{Config, SourceConfig};
+use crate::browse;
+use crate::config::Config;
 use crate::dataset::RawTable;
 use crate::error::CommandError;
 use crate::schema::{self, Schema};
@@ -24,31 +25,9 @@ pub fn config(globals: &Globals) -> Result<Option<Config>, CommandError> {
     globals.has_config().then(|| globals.config()).transpose()
 }
 
-/// What `[source]` says about CSV files.
-pub fn read_options(source: &SourceConfig) -> ReadOptions {
-    ReadOptions {
-        header: source.header,
-        delimiter: source.delimiter,
-        require_label: false,
-    }
-}
-
 /// How a file is read: as `[source]` says when it is the file of `[source]`, else detected.
 pub fn options_for(file: &Path, globals: &Globals, config: Option<&Config>) -> ReadOptions {
-    let Some(config) = config else {
-        return ReadOptions::default();
-    };
-    let workspace = globals.workspace();
-    let same = |path: &Path| {
-        let known = workspace.resolve(path).canonicalize();
-        matches!((known, file.canonicalize()), (Ok(a), Ok(b)) if a == b)
-    };
-    let test = config.source.test_path.as_deref();
-    if same(&config.source.path) || test.is_some_and(same) {
-        read_options(&config.source)
-    } else {
-        ReadOptions::default()
-    }
+    browse::options_for(file, config, &globals.workspace())
 }
 
 /// Reads a whole file as text, for inference: classes may be missing from its beginning.

@@ -9,6 +9,7 @@ mod cancel;
 mod compare;
 mod console;
 mod data;
+mod data_export;
 mod data_files;
 mod decision;
 mod demo;

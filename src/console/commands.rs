@@ -382,7 +382,7 @@ pub static COMMANDS: &[CommandSpec] = &[
     spec("data.columns", Command::DataColumns, DATA, &["c"], "columns..", "Choose the columns",
          "Shows, hides and moves columns in a list.").footer(6).shell("netsec data {data}"),
     spec("data.export", Command::DataExport, DATA, &["e"], "export..", "Export what is shown",
-         "Writes the rows and columns of the view as CSV, Parquet or NDJSON.").footer(7).risk(Risk::Writes).shell("netsec data {data} --limit 1000000000 --json"),
+         "Writes the rows and columns of the view as CSV, Parquet or NDJSON.").footer(7).risk(Risk::Writes).shell("netsec data {data} --export view.csv"),
     spec("data.part", Command::DataPart, DATA, &["t"], "train/test", "Another part of the run",
          "Cycles through the test, quarantine and train rows of the run.").footer(7).shell("netsec data {data}"),
     spec("data.open", Command::DataOpen, DATA, &["o"], "open..", "Open a table",

@@ -128,7 +128,11 @@ impl Frame {
             .column(column)?
             .as_materialized_series()
             .cast(&DataType::Float64)?;
-        Ok(cast.f64()?.iter().map(|v| v.unwrap_or(f64::NAN)).collect())
+        let values = cast.f64()?;
+        if let Ok(all) = values.cont_slice() {
+            return Ok(all.to_vec());
+        }
+        Ok(values.iter().map(|v| v.unwrap_or(f64::NAN)).collect())
     }
     /// The values of a column as text; numbers that are whole print without a point.
     pub fn texts(&self, column: &str) -> Result<Vec<Option<String>>, FrameError> {

@@ -19,7 +19,6 @@ use crate::drift::DriftReport;
 use crate::error::CommandError;
 use crate::events::{DriftVerdict, StageName};
 use crate::runs::{RunId, RunStore};
-use crate::source::ReadOptions;
 use crate::text;
 use crate::workspace::Workspace;
 
@@ -46,8 +45,7 @@ pub fn perform(
             wanted,
             rows,
         } => {
-            let place = place(workspace, config_file, &source)?;
-            let table = Table::open(&place, cancel)?;
+            let table = open(workspace, config_file, &source, cancel)?;
             opened(workspace, source, table, &wanted, rows, cancel)?
         }
         BrowseJob::Select {
@@ -137,11 +135,7 @@ pub fn perform(
 }
 
 /// Where rows lie.
-fn place(
-    workspace: &Workspace,
-    config_file: &Path,
-    source: &Source,
-) -> Result<Place, CommandError> {
+fn place(workspace: &Workspace, source: &Source) -> Result<Place, CommandError> {
     match source {
         Source::Part(run, part) => {
             let folder = workspace.run_dir(run);
@@ -162,46 +156,34 @@ fn place(
             // What the configuration calls relative lies beside it.
             let beside = workspace.resolve(text);
             let here = Path::new(text).exists();
-            let place = if !here && beside.exists() && !text.is_empty() {
-                Place::file(beside)
-            } else {
-                Place::parse(text, find).map_err(|e| match e {
-                    BrowseError::NotFound(_) => CommandError::from(e)
-                        .hint("A file, a run of `netsec runs`, or mongodb:DATABASE.COLLECTION."),
-                    e => e.into(),
-                })?
-            };
-            Ok(match place {
-                Place::File { path, schema, .. } => Place::File {
-                    schema,
-                    options: options(workspace, config_file, &path),
-                    path,
-                },
-                place => place,
+            if !here && beside.exists() && !text.is_empty() {
+                return Ok(Place::file(beside));
+            }
+            Place::parse(text, find).map_err(|e| match e {
+                BrowseError::NotFound(_) => CommandError::from(e)
+                    .hint("A file, a run of `netsec runs`, or mongodb:DATABASE.COLLECTION."),
+                e => e.into(),
             })
         }
     }
 }
 
-/// How a file is read: as `[source]` says when it is the file of `[source]`, else detected.
-fn options(workspace: &Workspace, config_file: &Path, file: &Path) -> ReadOptions {
-    let Ok(config) = config::load(config_file) else {
-        return ReadOptions::default();
-    };
-    let same = |path: &Path| {
-        let known = workspace.resolve(path).canonicalize();
-        matches!((known, file.canonicalize()), (Ok(a), Ok(b)) if a == b)
-    };
-    let source = &config.source;
-    if same(&source.path) || source.test_path.as_deref().is_some_and(same) {
-        ReadOptions {
-            header: source.header,
-            delimiter: source.delimiter,
-            require_label: false,
+/// Opens what was named; a file as the configuration says its files are read.
+fn open(
+    workspace: &Workspace,
+    config_file: &Path,
+    source: &Source,
+    cancel: &Cancel,
+) -> Result<Table, CommandError> {
+    let place = place(workspace, source)?;
+    Ok(match &place {
+        Place::File { path, .. } => {
+            // A look at a file needs no valid configuration.
+            let config = config::load(config_file).ok();
+            Table::open_file(path, config.as_ref(), workspace, cancel)?
         }
-    } else {
-        ReadOptions::default()
-    }
+        place => Table::open(place, cancel)?,
+    })
 }
 
 /// Shows a table that was opened.

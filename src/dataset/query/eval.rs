@@ -167,15 +167,14 @@ impl On<'_> {
         if self.is_numeric(column, &name)? {
             let wanted = self.number(&name, value)?;
             let numbers = self.numbers(column, &name)?;
-            // A missing number is NaN, which partial_cmp does not order: no comparison holds.
-            return Ok(numbers
-                .iter()
-                .map(|n| n.partial_cmp(&wanted).is_some_and(|o| holds(comparison, o)))
-                .collect());
+            return Ok(compared(&numbers, comparison, wanted));
         }
-        self.texts(column, &name, false, |t| {
-            holds(comparison, t.cmp(value.text.as_str()))
-        })
+        let wanted = value.text.as_str();
+        match comparison {
+            // Most texts differ in their length already.
+            Comparison::Equal => self.texts(column, &name, false, |t| t == wanted),
+            comparison => self.texts(column, &name, false, |t| holds(comparison, t.cmp(wanted))),
+        }
     }
 
     fn among(&self, column: &Word, values: &[Word]) -> Result<Vec<bool>, QueryError> {
@@ -211,6 +210,24 @@ fn contains(text: &str, wanted: &str) -> bool {
                 .any(|part| part.eq_ignore_ascii_case(wanted));
     }
     text.to_lowercase().contains(wanted)
+}
+
+/// Whether each number compares so with `wanted`. A missing number is NaN, for which nothing holds,
+/// not even that it is another. One loop for each comparison, for there are many numbers.
+fn compared(numbers: &[f64], comparison: Comparison, wanted: f64) -> Vec<bool> {
+    let numbers = numbers.iter();
+    match comparison {
+        Comparison::Equal => numbers.map(|&n| n == wanted).collect(),
+        Comparison::Less => numbers.map(|&n| n < wanted).collect(),
+        Comparison::LessOrEqual => numbers.map(|&n| n <= wanted).collect(),
+        Comparison::Greater => numbers.map(|&n| n > wanted).collect(),
+        Comparison::GreaterOrEqual => numbers.map(|&n| n >= wanted).collect(),
+        Comparison::NotEqual => numbers
+            .map(|&n| n != wanted && !n.is_nan() && !wanted.is_nan())
+            .collect(),
+        // Decided before, on texts.
+        Comparison::Contains => numbers.map(|_| false).collect(),
+    }
 }
 
 fn holds(comparison: Comparison, order: Ordering) -> bool {

@@ -145,6 +145,24 @@ impl Filter {
     pub fn text(&self) -> &str {
         &self.text
     }
+    /// Filters of which a row has to satisfy every one: the parts that the outermost `and`s join.
+    pub fn conjuncts(&self) -> Vec<Self> {
+        let (mut parts, mut open) = (Vec::new(), vec![&self.condition]);
+        while let Some(condition) = open.pop() {
+            match condition {
+                Condition::And(a, b) => open.extend([b.as_ref(), a.as_ref()]),
+                Condition::Compare { .. }
+                | Condition::In { .. }
+                | Condition::Missing { .. }
+                | Condition::Not(_)
+                | Condition::Or(..) => parts.push(Self {
+                    condition: condition.clone(),
+                    text: self.text.clone(),
+                }),
+            }
+        }
+        parts
+    }
     /// Whether each row of the frame satisfies the filter.
     pub fn mask(&self, frame: &super::Frame) -> Result<Vec<bool>, QueryError> {
         eval::mask(&self.condition, frame, &self.text)
