@@ -11,7 +11,7 @@ use crate::events::{DriftVerdict, Outcome, StageName, StageStatus};
 use crate::pipeline::model_pusher;
 use crate::runs::{RunStore, RunView};
 use crate::storage::{self, MODEL_FILE};
-use crate::tracking::status::{Status, StatusReader};
+use crate::tracking::status::{Status, StatusReader, failures};
 use crate::workspace::Workspace;
 
 /// Runs looked at for the last success of each stage. A project that has failed that often in a
@@ -92,6 +92,8 @@ pub struct Snapshot {
     pub drift: DriftFacts,
     /// How sending to the tracking server stands; `None` where none is named.
     pub sync: Option<Status>,
+    /// Attempts to send that were given up for the time being, by trouble.
+    pub sync_failures: BTreeMap<String, u64>,
 }
 
 impl Snapshot {
@@ -112,6 +114,7 @@ impl Snapshot {
             .read(workspace, &config.tracking)
             .ok()
             .filter(|status| status.server.is_some());
+        snapshot.sync_failures = failures(workspace, &config.tracking);
         snapshot
     }
 

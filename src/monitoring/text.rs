@@ -170,7 +170,7 @@ fn sync(out: &mut Exposition, snapshot: &Snapshot) {
         "Attempts to send that were given up for the time being, by what went wrong.",
         Kind::Counter,
         Trouble::ALL.map(|trouble| {
-            let count = sync.failures.get(trouble.as_str()).copied();
+            let count = snapshot.sync_failures.get(trouble.as_str()).copied();
             ([("code", trouble.as_str())], count.unwrap_or(0) as f64)
         }),
     );
@@ -232,9 +232,9 @@ mod tests {
             sync: Some(Status {
                 pending: 12,
                 oldest: Some(at(400)),
-                failures: [("down".to_owned(), 3)].into(),
                 ..Status::default()
             }),
+            sync_failures: [("down".to_owned(), 3)].into(),
         };
         let text = render(&snapshot);
         for line in [

@@ -30,8 +30,6 @@ pub struct Status {
     pub oldest: Option<DateTime<Utc>>,
     /// What can never be sent.
     pub dead_letters: u64,
-    /// Attempts that were given up for the time being, by trouble.
-    pub failures: BTreeMap<String, u64>,
     /// Why the last attempt stopped early.
     pub last_error: Option<String>,
     /// Things a person should look at.
@@ -49,6 +47,18 @@ type Known = (String, RunCursor, u64, Option<i64>);
 #[derive(Debug, Default)]
 pub struct StatusReader {
     known: HashMap<RunId, Known>,
+}
+
+/// Attempts to send that were given up for the time being, by trouble; empty where no server is
+/// named. Apart from the status, which the console carries about: only counters want it.
+pub fn failures(workspace: &Workspace, tracking: &TrackingConfig) -> BTreeMap<String, u64> {
+    let Ok(Some(server)) = Address::from_env(tracking.uri.as_deref()) else {
+        return BTreeMap::new();
+    };
+    let key = server_key(&server.shown(), &tracking.experiment);
+    CursorFile::<ProjectCursor>::read(&workspace.artifacts())
+        .of(&key)
+        .failures
 }
 
 impl StatusReader {
@@ -80,7 +90,6 @@ impl StatusReader {
         status.capability = whole.level;
         status.last_error = whole.last_error;
         status.warnings = whole.warnings;
-        status.failures = whole.failures;
         let project = Project::open(workspace, tracking)?;
         let mut oldest: Option<i64> = None;
         for run in &project.runs {
