@@ -53,7 +53,8 @@ COPY --from=files /bin/netsec /usr/local/bin/netsec
 # The workspace: mount one over it, or let the service read the published store.
 COPY --from=files --chown=65532:65532 /srv /srv/netsec
 WORKDIR /srv/netsec
-ENV NETSEC_CONFIG=/srv/netsec/config.toml
+# Two arenas of memory instead of one a thread: glibc keeps what each has freed.
+ENV NETSEC_CONFIG=/srv/netsec/config.toml MALLOC_ARENA_MAX=2
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 # No shell, no curl: the program asks itself.
