@@ -1,9 +1,11 @@
-//! `netsec drift`: compare the distributions of two files, or print the drift of a run.
+//! `netsec drift`: compare the distributions of two files or of what was scored, or print the drift
+//! of a run.
 
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::drift_scored::{self, Scored};
 use super::{Globals, output};
 use crate::config::{Config, DriftConfig};
 use crate::drift::{self, ColumnDrift, DriftKind, DriftReport};
@@ -24,13 +26,15 @@ const BAR: usize = 10;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The reference file; alone: a run id, a unique prefix of one, or `latest`.
-    #[arg(value_name = "REFERENCE|RUN")]
-    pub reference: std::path::PathBuf,
+    #[arg(value_name = "REFERENCE|RUN", required_unless_present = "scored")]
+    pub reference: Option<std::path::PathBuf>,
     /// The current file.
     pub current: Option<std::path::PathBuf>,
     /// A preset's name or a schema file; without it the configuration's, else inferred.
     #[arg(long)]
     pub schema: Option<String>,
+    #[command(flatten)]
+    pub scored: Scored,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -38,8 +42,18 @@ pub struct Args {
 
 /// Runs the command. Drift is a finding, not a failure: it ends well whatever it finds.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
+    if args.scored.scored {
+        let config = super::serve::config_of(globals)?;
+        let report = drift_scored::report(args.scored, &config, globals)?;
+        return print(&report, &config.drift, args.json);
+    }
+    let Some(first) = &args.reference else {
+        return Err(CommandError::usage(
+            "nothing is named that could be compared",
+        ));
+    };
     let Some(current) = &args.current else {
-        return print_run(args, globals);
+        return print_run(first, args, globals);
     };
     let config = if globals.has_config() {
         globals.config()?
@@ -51,8 +65,8 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
         delimiter: config.source.delimiter,
         require_label: false,
     };
-    let schema = schema_of(args, globals, &config, &options)?;
-    let reference = read(&args.reference, &schema, &options)?;
+    let schema = schema_of(first, args, globals, &config, &options)?;
+    let reference = read(first, &schema, &options)?;
     let current = read(current, &schema, &options)?;
     let report =
         drift::compare(&reference.frame, &current.frame, &schema, &config.drift).map_err(|e| {
@@ -61,18 +75,22 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
                 schema.name
             ))
         })?;
-    if args.json {
-        output::write_json(&report)
+    print(&report, &config.drift, args.json)
+}
+
+fn print(report: &DriftReport, limits: &DriftConfig, as_json: bool) -> Result<(), CommandError> {
+    if as_json {
+        output::write_json(report)
     } else {
-        output::write_text(&table(&report, &config.drift))
+        output::write_text(&table(report, limits))
     }
 }
 
 /// The drift that a run measured against the data of its champion.
-fn print_run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
+fn print_run(named: &Path, args: &Args, globals: &Globals) -> Result<(), CommandError> {
     let workspace = globals.workspace();
-    let name = args.reference.to_str().unwrap_or_default();
-    if args.reference.exists() || args.schema.is_some() {
+    let name = named.to_str().unwrap_or_default();
+    if named.exists() || args.schema.is_some() {
         return Err(CommandError::usage(
             "two files are compared, or the drift of one run is printed",
         )
@@ -89,14 +107,12 @@ fn print_run(args: &Args, globals: &Globals) -> Result<(), CommandError> {
                 .hint(format!("`netsec watch {run} --plain` tells what it did.")),
         });
     };
-    if args.json {
-        return output::write_json(report);
-    }
-    output::write_text(&table(report, &found.limits))
+    print(report, &found.limits, args.json)
 }
 
 /// The schema asked for, else that of the configuration, else one inferred from the reference.
 fn schema_of(
+    first: &Path,
     args: &Args,
     globals: &Globals,
     config: &Config,
@@ -105,11 +121,11 @@ fn schema_of(
     if let Some(name) = &args.schema {
         return schema::named(name);
     }
-    let sample = || Ok(source::read_raw(&args.reference, options, Some(SAMPLE))?.0);
+    let sample = || Ok(source::read_raw(first, options, Some(SAMPLE))?.0);
     if globals.has_config() {
         return schema::resolve(&config.schema, &globals.workspace(), sample);
     }
-    let name = args.reference.display().to_string();
+    let name = first.display().to_string();
     Ok(schema::infer(&sample()?, &name, None).schema)
 }
 

@@ -15,6 +15,7 @@ mod decision;
 mod demo;
 mod doctor;
 mod drift;
+mod drift_scored;
 mod export;
 mod follow;
 mod healthcheck;

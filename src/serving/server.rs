@@ -1,6 +1,8 @@
 //! Connections: accepting them, their limits, and the orderly end.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,6 +34,11 @@ const HEAD: usize = 32 << 10;
 
 /// What is said to a connection too many.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 61\r\n\r\n{\"error\":\"too many connections are open\",\"code\":\"overloaded\"}";
+
+/// What is said to a head that does not come to its end.
+const LATE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: 77\r\n\r\n{\"error\":\"the head of the request did not come to its end\",\"code\":\"too_slow\"}";
+/// How long the last word on a connection may take.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Accepts and serves connections until `end` says so, then lets the ones in flight finish within
 /// their time. Returns how many did not.
@@ -84,12 +91,15 @@ pub async fn serve(
         tokio::spawn(async move {
             let _held = (permit, alive, app.metrics.connection());
             let limit = app.settings.limits.header_time;
-            match tls {
+            let end = match tls {
                 None => connection(stream, peer, limit, router, ended).await,
                 Some(tls) => match timeout(limit, tls.accept(stream)).await {
                     Ok(Ok(stream)) => connection(stream, peer, limit, router, ended).await,
-                    _ => app.metrics.refused("tls"),
+                    _ => Err("tls"),
                 },
+            };
+            if let Err(reason) = end {
+                app.metrics.refused(reason);
             }
         });
     }
@@ -115,34 +125,52 @@ async fn turn_away(mut stream: TcpStream, tls: bool) {
     }
 }
 
+/// Serves a connection to its end; `Err` is the reason why its last request was refused.
 async fn connection<S>(
     stream: S,
     peer: SocketAddr,
     head_time: Duration,
     router: Router,
     mut ended: watch::Receiver<bool>,
-) where
+) -> Result<(), &'static str>
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request: Request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request)
+        // Boxed, for only a future that can be moved lets the stream be had back below.
+        Box::pin(router.clone().oneshot(request))
     });
     let io = TokioIo::new(Stalled::new(stream, UNREAD));
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head_time)
         .max_buf_size(HEAD.max(64 << 10))
         .serve_connection(io, service);
-    tokio::pin!(connection);
-    tokio::select! {
-        // What goes wrong on a connection concerns its client alone.
-        _ = connection.as_mut() => return,
+    let outcome = tokio::select! {
+        outcome = poll_fn(|cx| connection.poll_without_shutdown(cx)) => Some(outcome),
         changed = ended.wait_for(|ended| *ended) => {
             drop(changed);
-            connection.as_mut().graceful_shutdown();
+            None
         }
+    };
+    let outcome = match outcome {
+        Some(outcome) => outcome,
+        None => {
+            Pin::new(&mut connection).graceful_shutdown();
+            poll_fn(|cx| connection.poll_without_shutdown(cx)).await
+        }
+    };
+    // What goes wrong on a connection concerns its client alone.
+    let parts = connection.into_parts();
+    let mut stream = parts.io.into_inner();
+    // A connection that only idled is closed without a word: the client would take it for the reply
+    // to its next request.
+    let late = outcome.is_err_and(|e| e.is_timeout()) && !parts.read_buf.is_empty();
+    if late {
+        let _ = timeout(LAST_WORD, stream.write_all(LATE)).await;
     }
-    let _ = connection.await;
+    let _ = timeout(LAST_WORD, stream.shutdown()).await;
+    if late { Err("too_slow") } else { Ok(()) }
 }

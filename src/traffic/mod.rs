@@ -1,9 +1,11 @@
 //! What was scored in production, and what analysts said about it.
 //!
 //! The service writes every prediction, or a sample (`prediction_log`), into Parquet segments
-//! (`segments`) or a MongoDB collection (`mongo_log`), one behind the other (`store`); analysts' verdicts come later and are joined to them (`feedback`), and the errors they show
-//! feed the concept-drift detectors of `drift::concept`. Recent traffic can be scored again by a
-//! candidate before it is pushed (`replay`). Knows neither HTTP nor the terminal.
+//! (`segments`) or a MongoDB collection (`mongo_log`), one behind the other (`store`). Analysts'
+//! verdicts come later and are joined to them (`feedback`), and the errors they show feed the
+//! concept-drift detectors of `drift::concept`. Recent traffic can be scored again by a candidate
+//! before it is pushed (`replay`) and compared with what the champion was trained on
+//! (`scored_features`). Knows neither HTTP nor the terminal.
 
 mod feedback;
 mod log_writer;
@@ -12,6 +14,7 @@ mod mongo_log;
 mod prediction_id;
 mod prediction_log;
 mod replay;
+mod scored_features;
 mod segments;
 mod shadow;
 mod store;
@@ -27,6 +30,7 @@ pub use mongo_log::MongoLog;
 pub use prediction_id::{BatchId, PredictionId};
 pub use prediction_log::{FeatureCells, LogCounters, LogSettings, PredictionLog, ScoredBatch};
 pub use replay::{AlertDifference, ChangedRow, replay};
+pub use scored_features::scored_features;
 pub use segments::{LogError, Segments, remove_older};
 pub use shadow::{Candidate, Shadow, ShadowCounts};
 pub use store::LogStore;

@@ -59,7 +59,15 @@ fn whatever_comes_is_answered_clearly_and_the_service_lives() {
     let mut said = Vec::new();
     let _ = head.read_to_end(&mut said);
     let said = String::from_utf8_lossy(&said);
-    assert!(said.is_empty() || said.starts_with("HTTP/1.1 4"), "{said}");
+    assert!(said.starts_with("HTTP/1.1 408 "), "{said}");
+    assert!(said.ends_with("\"code\":\"too_slow\"}"), "{said}");
+    // One that says nothing is closed without a word.
+    let mut idle = TcpStream::connect(at).unwrap();
+    idle.set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    let mut said = Vec::new();
+    idle.read_to_end(&mut said).unwrap();
+    assert!(said.is_empty(), "{}", String::from_utf8_lossy(&said));
     let mut client = Client::connect(at).unwrap();
     let head = format!(
         "POST /predict HTTP/1.1\r\nHost: {at}\r\nContent-Type: text/csv\r\nContent-Length: 1000\r\n\r\nduration"

@@ -94,8 +94,10 @@ fn predictions_go_into_a_collection_whose_server_may_be_away_for_a_while() {
         (&0.into(), &0.into())
     );
     assert!(!project.path().join("Artifacts/predictions").exists());
-    let log = std::fs::read_to_string(project.path().join("Artifacts/netsec.log"));
-    let told = format!("{:?} {}", service.said(), log.unwrap_or_default());
+    let mut told = service.said().join("\n");
+    for log in std::fs::read_dir(project.path().join("Artifacts/logs")).unwrap() {
+        told += &std::fs::read_to_string(log.unwrap().path()).unwrap();
+    }
     assert!(
         mongodb.passwords.iter().all(|p| !told.contains(p)),
         "{told}"
@@ -147,4 +149,44 @@ fn a_shadow_counts_what_a_replay_finds() {
     assert!(told.contains("600 rows of recent traffic"), "{told}");
     let nothing = project.run(&["replay", "latest", "--days", "0"]);
     assert_eq!(nothing.status.code(), Some(7), "{}", text(&nothing));
+}
+
+#[test]
+fn what_was_scored_is_compared_with_what_the_champion_was_trained_on() {
+    let project = with_champion();
+    let nothing = project.run(&["drift", "--scored"]);
+    assert_eq!(nothing.status.code(), Some(7), "{}", text(&nothing));
+    let mut service = Service::start(&project);
+    score(&service, &project);
+    wait_until("the log", || counter(&service, WRITTEN) == 600);
+    let alike = project.json(&["drift", "--scored", "--json"]);
+    assert_eq!(alike["n_current"], 600);
+    assert_eq!(alike["verdict"], "stable", "{alike}");
+    let columns = alike["columns"].as_array().unwrap();
+    let names: Vec<&str> = columns
+        .iter()
+        .filter_map(|c| c["column"].as_str())
+        .collect();
+    assert!(
+        names.contains(&"bytes") && !names.contains(&"predicted_score"),
+        "{names:?}"
+    );
+
+    // Traffic of another kind, more of it than of the first.
+    let other = "duration,bytes,service,flags\n".to_owned() + &"9.5,9.5,dns,7\n".repeat(3_000);
+    let mut client = Client::connect(service.address).unwrap();
+    let reply = client
+        .post("/predict", "text/csv", other.as_bytes())
+        .unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    wait_until("the log", || counter(&service, WRITTEN) == 3_600);
+    service.terminate();
+    assert!(service.wait().success());
+    let moved = project.json(&["drift", "--scored", "--json"]);
+    assert_eq!(
+        (&moved["n_current"], &moved["verdict"]),
+        (&3_600.into(), &"drift".into())
+    );
+    let told = text(&project.run(&["drift", "--scored", "--days", "1"]));
+    assert!(told.contains("3600 current rows"), "{told}");
 }
