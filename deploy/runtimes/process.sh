@@ -15,7 +15,8 @@ born() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
 alive() {
     local pid since
     read -r pid since 2>/dev/null <"$pid_file" || return 1
-    [ -n "$pid" ] && [ "$(born "$pid")" = "$since" ] && ! grep -q '^State:[[:space:]]*Z' "/proc/$pid/status" 2>/dev/null
+    # Without a beginning it was dead before that could be read.
+    [ -n "$pid" ] && [ -n "$since" ] && [ "$(born "$pid")" = "$since" ] && ! grep -q '^State:[[:space:]]*Z' "/proc/$pid/status" 2>/dev/null
 }
 
 case "$what" in
