@@ -30,13 +30,14 @@ start)
 stop)
     alive || { rm -f "$pid_file"; exit 0; }
     read -r pid _ <"$pid_file"
-    kill -TERM "$pid"
+    # It may end by itself in this moment.
+    kill -TERM "$pid" 2>/dev/null || true
     # The service finishes what it has begun, 25 s at most.
     for _ in $(seq 300); do
         alive || { rm -f "$pid_file"; exit 0; }
         sleep 0.1
     done
-    kill -KILL "$pid"
+    kill -KILL "$pid" 2>/dev/null || true
     rm -f "$pid_file"
     ;;
 running) alive ;;
