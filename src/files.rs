@@ -10,6 +10,8 @@ use serde::Serialize;
 
 /// Begins the name of a file that is being written.
 const ASIDE: &str = ".writing-";
+/// How often a file that was swept away under its writer is written again.
+const AGAIN: u32 = 10;
 
 /// Writes bytes to `path` through a temporary file in the same folder, fsynced before the rename;
 /// the folder is fsynced after it.
@@ -19,16 +21,18 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     fs::create_dir_all(dir)?;
-    let mut attempts = 0;
-    loop {
-        attempts += 1;
-        match write_aside(dir, path, bytes) {
+    let mut written = write_aside(dir, path, bytes);
+    for _ in 0..AGAIN {
+        match &written {
             // Swept away in the moment between its making and its lock.
-            Err(e) if e.kind() == io::ErrorKind::NotFound && attempts < 3 => {}
-            Err(e) => return Err(e),
-            Ok(()) => return sync_dir(dir),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                written = write_aside(dir, path, bytes);
+            }
+            _ => break,
         }
     }
+    written?;
+    sync_dir(dir)
 }
 
 fn write_aside(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -96,19 +100,17 @@ mod tests {
     #[test]
     fn writing_and_sweeping_at_once_loses_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let over = std::sync::atomic::AtomicBool::new(false);
+        let path = dir.path().join("a.json");
         std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while !over.load(std::sync::atomic::Ordering::Relaxed) {
-                    sweep(dir.path());
+            let writer = scope.spawn(|| {
+                for i in 0..200_u32 {
+                    write_json(&path, &i).unwrap();
+                    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{i}\n"));
                 }
             });
-            for i in 0..200_u32 {
-                let path = dir.path().join("a.json");
-                write_json(&path, &i).unwrap();
-                assert_eq!(fs::read_to_string(&path).unwrap(), format!("{i}\n"));
+            while !writer.is_finished() {
+                sweep(dir.path());
             }
-            over.store(true, std::sync::atomic::Ordering::Relaxed);
         });
     }
 }

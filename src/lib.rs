@@ -30,6 +30,7 @@ pub mod metrics;
 pub mod monitoring;
 pub mod pipeline;
 pub mod presence;
+pub mod process;
 pub mod runs;
 pub mod runtime;
 pub mod schema;

@@ -1,5 +1,7 @@
 //! Processes of the background stand back behind what people do on the machine.
 
+use crate::process::Standing;
+
 /// Gives this process a session of its own, so that no terminal's hang-up reaches it, and at least
 /// this niceness. Nothing is an error: whoever cannot stand back works anyway.
 pub(super) fn stand_back(niceness: i32) {
@@ -11,7 +13,8 @@ pub(super) fn stand_back(niceness: i32) {
     }
     // Linux shares the processor between sessions first, and niceness counts only inside of one:
     // the session must stand back as well. Only one's own: another is a person's terminal.
-    let leads = rustix::process::getsid(None).is_ok_and(|s| s == rustix::process::getpid());
+    let me = rustix::process::getpid().as_raw_pid();
+    let leads = Standing::own().is_some_and(|own| own.session == me);
     if leads {
         let _ = std::fs::write("/proc/self/autogroup", niceness.to_string());
     }

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, getpgid, getppid, getsid};
+
+use crate::process::Standing;
 
 /// Alternate screen, bracketed paste, no cursor, blank.
 pub const ENTER: &str = "\x1b[?1049h\x1b[?2004h\x1b[?25l\x1b[m\x1b[2J";
@@ -85,30 +86,21 @@ pub fn write_out(mut bytes: &[u8]) -> io::Result<()> {
 /// Whether somebody could continue this process after it stopped: a parent in the same session but
 /// another process group, which is what a shell with job control is.
 pub fn can_be_continued() -> bool {
-    let (Ok(group), Ok(session)) = (getpgid(None), getsid(None)) else {
-        return false;
-    };
-    let mut parent = getppid();
+    Standing::own().is_some_and(|own| continued_from(own, Standing::of))
+}
+
+fn continued_from(own: Standing, of: impl Fn(i32) -> Option<Standing>) -> bool {
+    let mut at = own;
     // A shell script between the shell and the console shares its group: look further up.
     for _ in 0..64 {
-        let Some(pid) = parent else { return false };
-        match (getpgid(Some(pid)), getsid(Some(pid))) {
-            (Ok(_), Ok(s)) if s != session => return false,
-            (Ok(g), Ok(_)) if g != group => return true,
-            (Ok(_), Ok(_)) => parent = parent_of(pid),
-            _ => return false,
+        match of(at.parent) {
+            Some(parent) if parent.session != own.session => return false,
+            Some(parent) if parent.group != own.group => return true,
+            Some(parent) => at = parent,
+            None => return false,
         }
     }
     false
-}
-
-/// The parent of another process; unknown without `/proc`.
-fn parent_of(pid: Pid) -> Option<Pid> {
-    let path = format!("/proc/{}/stat", pid.as_raw_nonzero());
-    let stat = std::fs::read_to_string(path).ok()?;
-    // The name in parentheses may hold anything; state and parent follow it.
-    let (_, rest) = stat.rsplit_once(')')?;
-    Pid::from_raw(rest.split_whitespace().nth(1)?.parse().ok()?)
 }
 
 thread_local! {
@@ -246,6 +238,35 @@ mod tests {
         assert_eq!(job, Err("in a job".to_owned()));
         assert!(console.is_err());
         assert_eq!(*seen.lock().unwrap(), vec!["restored", "printed"]);
+    }
+
+    #[test]
+    fn only_a_shell_with_job_control_could_continue_it() {
+        // Processes as (pid, parent, group, session); the console is 30.
+        let could = |others: &[(i32, i32, i32, i32)], own: (i32, i32, i32)| {
+            let standing = |(parent, group, session)| Standing {
+                parent,
+                group,
+                session,
+                cpu_seconds: 0.0,
+            };
+            continued_from(standing(own), |pid| {
+                let found = others.iter().find(|p| p.0 == pid)?;
+                Some(standing((found.1, found.2, found.3)))
+            })
+        };
+        // A shell in a terminal, and a script of its in between.
+        assert!(could(&[(10, 1, 10, 10)], (10, 30, 10)));
+        assert!(could(&[(20, 10, 20, 10), (10, 1, 10, 10)], (20, 20, 10)));
+        // A forced command of sshd: the leader of the session is the console or a shell around it.
+        assert!(!could(&[(5, 1, 5, 5)], (5, 30, 30)));
+        assert!(!could(&[(20, 5, 20, 20), (5, 1, 5, 5)], (20, 20, 20)));
+        // In a container whose first process was given group and session from outside.
+        assert!(!could(&[(1, 0, 0, 0)], (1, 30, 30)));
+        assert!(!could(&[(1, 0, 0, 0)], (1, 0, 0)));
+        // Nothing is told of the parent, and a circle has an end.
+        assert!(!could(&[], (10, 30, 10)));
+        assert!(!could(&[(10, 10, 30, 10)], (10, 30, 10)));
     }
 
     #[test]

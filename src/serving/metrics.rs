@@ -487,8 +487,8 @@ impl Metrics {
         let dropped = log.dropped();
         self.log_dropped
             .inc_by(dropped.saturating_sub(self.log_dropped.get()));
-        if let Some(bytes) = resident_bytes() {
-            self.resident.set(bytes);
+        if let Some(bytes) = crate::process::resident_bytes() {
+            self.resident.set(bytes.cast_signed());
         }
         let mut text = String::new();
         // Writing into a String does not fail.
@@ -593,14 +593,6 @@ fn plain(open: &str) -> String {
         }
     }
     text
-}
-
-/// Memory of this process, where the system tells.
-fn resident_bytes() -> Option<i64> {
-    let text = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kibibytes: i64 = line.split_whitespace().next()?.parse().ok()?;
-    Some(kibibytes * 1024)
 }
 
 #[cfg(test)]

@@ -83,6 +83,39 @@ fn where_nobody_could_continue_it_it_does_not_stop() {
     assert_restored(dir.path(), "0");
 }
 
+/// What makes the first process of its own PID namespace, as a container does; none where that is
+/// not allowed.
+fn container() -> Option<String> {
+    let unshare = "unshare --user --map-root-user --pid --fork --mount-proc";
+    let tried = Command::new("sh")
+        .args(["-c", &format!("{unshare} true")])
+        .output();
+    tried
+        .is_ok_and(|out| out.status.success())
+        .then(|| unshare.to_owned())
+}
+
+#[test]
+fn in_a_container_it_does_not_stop_either() {
+    // Group and session are those of a process outside: the kernel gives their number as 0.
+    let Some(container) = container() else {
+        println!("skipped: needs `unshare` and leave to make namespaces");
+        return;
+    };
+    let dir = project();
+    let script =
+        format!("{container} \"$NETSEC\" console; echo $? > code; echo the-end; read rest");
+    let mut session = Session::start(dir.path(), "sh", &script);
+    session.wait_text("[1Home]");
+    session.keys("\x1a");
+    session.wait_text("Not suspended");
+    session.keys("4");
+    session.wait_text("[4Train]");
+    session.keys("q");
+    session.wait_text("the-end");
+    assert_eq!(wait_for_file(&dir.path().join("code")), "0");
+}
+
 #[test]
 fn a_hang_up_signal_restores_everything() {
     let dir = project();

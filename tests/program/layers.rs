@@ -29,6 +29,7 @@ const FORBIDDEN: &[(&[&str], &[&str])] = &[
             "metrics",
             "pipeline",
             "presence",
+            "process",
             "runs",
             "schema",
             "source",
