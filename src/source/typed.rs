@@ -51,7 +51,7 @@ struct Slot {
     held: Held,
 }
 
-/// A cell that has been read but whose row is not yet accepted.
+/// A cell as its column takes it.
 enum Ready {
     Number(f64),
     Text(Option<String>),
@@ -82,7 +82,8 @@ pub(super) struct Typed<'s> {
     /// Whether the source has types of its own, so that a text in a column of numbers says
     /// something.
     has_types: bool,
-    // Reused from row to row.
+    // Reused from row to row. A row that is refused in its middle leaves nothing behind: texts wait
+    // here for its end, numbers stand in their columns already and are taken out again.
     ready: Vec<Ready>,
     scratch: String,
     changes: Vec<(usize, CoercionKind)>,
@@ -218,8 +219,8 @@ impl<'s> Typed<'s> {
         self.source_row += 1;
     }
 
-    /// Reads the cell of a slot into `ready`, or says why it cannot be read.
-    fn read_cell(&mut self, slot: usize, cell: Cell<'_>) -> Result<(), String> {
+    /// Reads the cell of a slot, or says why it cannot be read.
+    fn read_cell(&mut self, slot: usize, cell: Cell<'_>) -> Result<Ready, String> {
         let held = &self.slots[slot].held;
         let name = || self.slots[slot].name.clone();
         let cell = match cell {
@@ -236,7 +237,7 @@ impl<'s> Typed<'s> {
         let mut made = None;
         let mut text: &[u8] = match cell {
             Cell::Missing => return self.missing(slot, numeric && !label),
-            Cell::Number(v) if numeric && !label => return self.number(slot, v, false, whole),
+            Cell::Number(v) if numeric && !label => return Ok(self.number(slot, v, false, whole)),
             Cell::Number(v) if v.is_nan() => {
                 self.changes.push((slot, CoercionKind::NotANumber));
                 return self.missing(slot, false);
@@ -245,18 +246,15 @@ impl<'s> Typed<'s> {
                 if self.has_types && !numeric {
                     self.changes.push((slot, CoercionKind::NumberText));
                 }
-                self.ready.push(Ready::Text(Some(number_text(v))));
-                return Ok(());
+                return Ok(Ready::Text(Some(number_text(v))));
             }
             Cell::Truth(v) if numeric && !label => {
                 self.changes.push((slot, CoercionKind::TruthValue));
-                self.ready.push(Ready::Number(f64::from(u8::from(v))));
-                return Ok(());
+                return Ok(Ready::Number(f64::from(u8::from(v))));
             }
             Cell::Truth(v) if numeric => {
                 self.changes.push((slot, CoercionKind::TruthValue));
-                self.ready.push(Ready::Text(Some(u8::from(v).to_string())));
-                return Ok(());
+                return Ok(Ready::Text(Some(u8::from(v).to_string())));
             }
             Cell::Truth(v) => {
                 if v {
@@ -306,7 +304,7 @@ impl<'s> Typed<'s> {
                 ));
             };
             if !label {
-                return self.number(slot, parsed.value, parsed.pointed, whole);
+                return Ok(self.number(slot, parsed.value, parsed.pointed, whole));
             }
             if parsed.value.is_nan() {
                 self.changes.push((slot, CoercionKind::NotANumber));
@@ -315,9 +313,7 @@ impl<'s> Typed<'s> {
             if parsed.pointed {
                 self.changes.push((slot, CoercionKind::WholeNumber));
             }
-            self.ready
-                .push(Ready::Text(Some(number_text(parsed.value))));
-            return Ok(());
+            return Ok(Ready::Text(Some(number_text(parsed.value))));
         }
         let Some((decoded, fallback)) = decode(text) else {
             return Err(format!(
@@ -338,29 +334,20 @@ impl<'s> Typed<'s> {
         }
         let start = self.scratch.len();
         self.scratch.push_str(value);
-        self.ready.push(Ready::Scratch(start, self.scratch.len()));
-        Ok(())
+        Ok(Ready::Scratch(start, self.scratch.len()))
     }
 
-    fn missing(&mut self, slot: usize, number: bool) -> Result<(), String> {
+    fn missing(&mut self, slot: usize, number: bool) -> Result<Ready, String> {
         if number {
-            self.ready.push(Ready::Number(f64::NAN));
-            return Ok(());
+            return Ok(Ready::Number(f64::NAN));
         }
         if self.require_label && matches!(self.slots[slot].held, Held::Label { .. }) {
             return Err(format!("the label `{}` is missing", self.slots[slot].name));
         }
-        self.ready.push(Ready::Text(None));
-        Ok(())
+        Ok(Ready::Text(None))
     }
 
-    fn number(
-        &mut self,
-        slot: usize,
-        value: f64,
-        pointed: bool,
-        whole: bool,
-    ) -> Result<(), String> {
+    fn number(&mut self, slot: usize, value: f64, pointed: bool, whole: bool) -> Ready {
         if value.is_nan() {
             self.changes.push((slot, CoercionKind::NotANumber));
         } else if value.is_infinite() {
@@ -374,8 +361,52 @@ impl<'s> Typed<'s> {
                 self.changes.push((slot, CoercionKind::Rounded));
             }
         }
-        self.ready.push(Ready::Number(value));
+        Ready::Number(value)
+    }
+
+    /// Reads the cells of a row: numbers into their columns, the others into `ready`.
+    fn read_row(&mut self, cells: &[Cell<'_>]) -> Result<(), String> {
+        for slot in 0..self.slots.len() {
+            let Some(at) = self.positions[slot] else {
+                continue;
+            };
+            let cell = cells.get(at).copied().unwrap_or(Cell::Missing);
+            if let (Held::Numbers { values, whole }, Cell::Number(v)) =
+                (&mut self.slots[slot].held, cell)
+                && is_plain(v, *whole)
+            {
+                values.push(v);
+                continue;
+            }
+            let ready = self.read_cell(slot, cell)?;
+            match (&mut self.slots[slot].held, ready) {
+                (Held::Numbers { values, .. }, Ready::Number(v)) => values.push(v),
+                // `read_cell` gives numbers to number columns and texts to the others.
+                (Held::Numbers { values, .. }, _) => values.push(f64::NAN),
+                (Held::Texts(_) | Held::Label { .. }, ready) => self.ready.push(ready),
+            }
+        }
         Ok(())
+    }
+
+    /// Takes the numbers of a refused row out of their columns again.
+    fn take_back(&mut self) {
+        for slot in &mut self.slots {
+            if let Held::Numbers { values, .. } = &mut slot.held {
+                values.truncate(self.rows.len());
+            }
+        }
+    }
+}
+
+/// Whether there is nothing to say about a number: most are so, and are looked at no further.
+#[inline]
+fn is_plain(value: f64, whole: bool) -> bool {
+    if whole {
+        // Rounding towards zero by way of an integer is one instruction, `trunc` is a call.
+        value.abs() < EXACT && (value as i64) as f64 == value
+    } else {
+        value.is_finite()
     }
 }
 
@@ -421,36 +452,24 @@ impl RowConsumer for Typed<'_> {
         self.ready.clear();
         self.scratch.clear();
         self.changes.clear();
-        for slot in 0..self.slots.len() {
-            let Some(at) = self.positions[slot] else {
-                continue;
-            };
-            let cell = cells.get(at).copied().unwrap_or(Cell::Missing);
-            if let Err(reason) = self.read_cell(slot, cell) {
-                let text = row_text(cells);
-                self.set_aside(line, reason, &text, name());
-                return Ok(true);
-            }
+        if let Err(reason) = self.read_row(cells) {
+            self.take_back();
+            let text = row_text(cells);
+            self.set_aside(line, reason, &text, name());
+            return Ok(true);
         }
         let mut ready = self.ready.drain(..);
         for (slot, position) in self.slots.iter_mut().zip(&self.positions) {
-            if position.is_none() {
+            let (Held::Texts(texts) | Held::Label { texts, .. }, Some(_)) =
+                (&mut slot.held, position)
+            else {
                 continue;
-            }
-            let Some(value) = ready.next() else { break };
-            match (&mut slot.held, value) {
-                (Held::Numbers { values, .. }, Ready::Number(v)) => values.push(v),
-                // `read_cell` gives numbers to number columns and texts to the others.
-                (Held::Numbers { values, .. }, _) => values.push(f64::NAN),
-                (Held::Texts(t) | Held::Label { texts: t, .. }, Ready::Scratch(from, to)) => {
-                    t.append_value(&self.scratch[from..to]);
-                }
-                (Held::Texts(t) | Held::Label { texts: t, .. }, Ready::Text(text)) => {
-                    t.append_option(text);
-                }
-                (Held::Texts(t) | Held::Label { texts: t, .. }, Ready::Number(v)) => {
-                    t.append_value(number_text(v));
-                }
+            };
+            match ready.next() {
+                Some(Ready::Scratch(from, to)) => texts.append_value(&self.scratch[from..to]),
+                Some(Ready::Text(text)) => texts.append_option(text),
+                Some(Ready::Number(v)) => texts.append_value(number_text(v)),
+                None => break,
             }
         }
         drop(ready);

@@ -20,10 +20,22 @@ pub fn press_button(session: &mut Session, label: &str) {
             "no way to the button `{label}`:\n{}",
             session.text()
         );
+        // One step at a time: a step still on its way would take Enter to the next button.
+        let before = session.screen(marks);
         session.keys("\t");
-        std::thread::sleep(Duration::from_millis(50));
+        session.wait("the focus to move", |s| marks(s) != before);
     }
     session.keys("\r");
+}
+
+/// Where the marks are that show the focus.
+fn marks(screen: &vt100::Screen) -> Vec<(usize, usize)> {
+    let rows = screen.rows(0, 200).enumerate();
+    rows.flat_map(|(y, row)| {
+        let marks: Vec<_> = row.match_indices('>').map(|(x, _)| (y, x)).collect();
+        marks
+    })
+    .collect()
 }
 
 /// Starts a retrain with its form, as it is offered.
@@ -54,13 +66,15 @@ pub fn approve(session: &mut Session, version: &str) {
     session.wait_text(version);
     session.keys("\r");
     session.wait_text(&format!("Push {version} to production?"));
+    // Without a reason nothing can be decided.
+    session.wait_text("( Reject");
     // From Cancel, where the focus begins, back to the first field.
     session.keys("\x1b[Z");
     session.keys("\x1b[Z");
     session.keys("better than nothing");
     session.keys("\t");
     session.keys(version);
-    session.wait_text("( Reject");
+    session.wait_text("[ Approve and push");
     press_button(session, "Approve and push");
     session.wait_text(&format!("{version} is in production"));
     session.escape();

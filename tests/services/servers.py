@@ -217,8 +217,8 @@ class Mongod(Server):
         data.mkdir(exist_ok=True)
         self.spawn(
             [str(binary), "--dbpath", str(data), "--port", str(self.port), "--bind_ip", "127.0.0.1",
-             "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25", "--wiredTigerEngineConfigString",
-             "log=(file_max=10MB,prealloc=false)", "--setParameter", "diagnosticDataCollectionEnabled=false"]
+             "--nounixsocket", "--wiredTigerCacheSizeGB", os.environ.get("TEST_MONGOD_CACHE_GB", "0.25"),
+             "--wiredTigerEngineConfigString", "log=(file_max=10MB,prealloc=false)", "--setParameter", "diagnosticDataCollectionEnabled=false"]
             + self.arguments()
         )
         self.wait_port(self.port)

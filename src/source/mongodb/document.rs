@@ -32,6 +32,7 @@ enum Inside {
 /// A field known at one level of nesting.
 #[derive(Debug)]
 struct Field {
+    /// Its name with the zero byte behind it, as it stands in a document.
     key: Box<[u8]>,
     /// The whole name, with dots.
     name: String,
@@ -42,6 +43,15 @@ struct Field {
     inside: Inside,
     /// The column is one of texts: digits that an `f64` cannot hold are kept.
     as_text: bool,
+    /// The document's `_id`.
+    is_id: bool,
+}
+
+impl Field {
+    /// Its column, where a number needs no second look.
+    fn plain_column(&self) -> Option<usize> {
+        self.column.filter(|_| !self.is_id)
+    }
 }
 
 /// The fields at one level of nesting, in the order they were first seen.
@@ -125,8 +135,9 @@ impl Fields {
                 Inside::Flatten
             };
         let field = Field {
-            key: key.into(),
+            key: key.iter().copied().chain([0]).collect(),
             as_text: consumer.wants_text(&name),
+            is_id: level == 0 && key == b"_id",
             name,
             column: None,
             level: None,
@@ -167,6 +178,22 @@ impl Fields {
             ..Level::default()
         });
         inner
+    }
+}
+
+/// Whether bytes begin with a key, compared in words of eight: keys are too short for what a call of
+/// `memcmp` costs. The last word may overlap the one before.
+#[inline]
+fn begins_with(bytes: &[u8], key: &[u8]) -> bool {
+    let Some(begin) = bytes.get(..key.len()) else {
+        return false;
+    };
+    match (begin.last_chunk::<8>(), key.last_chunk::<8>()) {
+        (Some(last), Some(of_key)) => {
+            let words = begin.as_chunks().0.iter().zip(key.as_chunks::<8>().0);
+            last == of_key && words.into_iter().all(|(a, b)| a == b)
+        }
+        _ => begin == key,
     }
 }
 
@@ -276,18 +303,27 @@ impl<'f, 'b> Walker<'f, 'b> {
         while at < inside.len() {
             let kind = inside[at];
             at += 1;
-            let guessed = self.fields.levels[level].fields.get(guess).filter(|field| {
-                let rest = &inside[at..];
-                rest.starts_with(&field.key) && rest.get(field.key.len()) == Some(&0)
-            });
+            let fields = &self.fields.levels[level].fields;
+            let guessed = fields
+                .get(guess)
+                .filter(|field| begins_with(&inside[at..], &field.key));
             let (place, next) = match guessed {
-                Some(field) => (guess, at + field.key.len() + 1),
+                Some(field) => (guess, at + field.key.len()),
                 None => {
                     let (key, next) = value::name(inside, at)?;
                     (self.fields.find(level, key, consumer)?, next)
                 }
             };
             guess = place + 1;
+            if let Some((number, next)) = value::number(kind, inside, next)
+                && let Some(column) = self.fields.levels[level].fields[place].plain_column()
+                && self.set.get(column).is_some_and(|set| *set != self.number)
+            {
+                self.set[column] = self.number;
+                self.cells[column] = Cell::Number(number);
+                at = next;
+                continue;
+            }
             let (value, next) = value::read(kind, inside, next)?;
             at = next;
             self.field(value, level, place, depth, consumer)?;
@@ -305,7 +341,7 @@ impl<'f, 'b> Walker<'f, 'b> {
         consumer: &dyn RowConsumer,
     ) -> Result<(), Malformed> {
         let field = &self.fields.levels[level].fields[place];
-        if depth == 0 && self.id.is_none() && &*field.key == b"_id" {
+        if field.is_id && self.id.is_none() {
             self.id = Some(value);
             if !self.fields.with_id {
                 return Ok(());
@@ -388,5 +424,23 @@ impl<'f, 'b> Walker<'f, 'b> {
             to: self.words.len(),
         });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn keys_are_compared_as_bytes_are(
+            bytes in proptest::collection::vec(0..3_u8, 0..40),
+            key in proptest::collection::vec(0..3_u8, 0..20),
+            same in 0..40_usize,
+        ) {
+            proptest::prop_assert_eq!(begins_with(&bytes, &key), bytes.starts_with(&key));
+            let own = &bytes[..same.min(bytes.len())];
+            proptest::prop_assert!(begins_with(&bytes, own));
+        }
     }
 }

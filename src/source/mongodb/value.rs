@@ -139,6 +139,18 @@ pub(super) fn whole(bytes: &[u8]) -> Result<(), Malformed> {
     }
 }
 
+/// The number at `at` and where the next field begins, when the type `kind` is one that `f64` holds
+/// exactly and all of it is there; [`read`] gives the same.
+#[inline]
+pub(super) fn number(kind: u8, bytes: &[u8], at: usize) -> Option<(f64, usize)> {
+    let rest = bytes.get(at..)?;
+    match kind {
+        0x01 => Some((f64::from_le_bytes(*rest.first_chunk()?), at + 8)),
+        0x10 => Some((i32::from_le_bytes(*rest.first_chunk()?).into(), at + 4)),
+        _ => None,
+    }
+}
+
 /// Reads the value of type `kind` that begins at `at`; returns it and where the next field begins.
 #[inline]
 pub(super) fn read(kind: u8, bytes: &[u8], at: usize) -> Result<(Value<'_>, usize), Malformed> {
