@@ -1,7 +1,8 @@
 //! Fitted trees in a plain form, for those who write them in other formats.
 //!
 //! Every tree learner gives its trees as [`PlainTree`]s; what a leaf says is up to the learner.
-//! Prediction never goes this way: it would be slower, and two ways could come to differ.
+//! Prediction never walks them: it would be slower, and two ways could come to differ. XGBoost's are
+//! laid out anew for it (`xgboost/scorer.rs`), the one way there is.
 
 /// What sends a value to the left child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

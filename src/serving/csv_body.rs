@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::csv_fields::{Fields, count_lines};
 use super::layout::FieldMap;
 use super::refusal::Refusal;
 use super::rows::Rule;
@@ -105,8 +106,11 @@ struct Part {
 
 /// Whether no carriage return stands but before a line feed.
 fn only_line_feeds(body: &[u8]) -> bool {
+    if !body.contains(&b'\r') {
+        return true;
+    }
     let returns = body.iter().filter(|b| **b == b'\r').count();
-    returns == 0 || body.windows(2).filter(|w| w == b"\r\n").count() == returns
+    body.windows(2).filter(|w| w == b"\r\n").count() == returns
 }
 
 /// The delimiter, the fields of the first record and where the next one begins.
@@ -166,7 +170,7 @@ fn score_parts(
     }
     let counts: Vec<usize> = cuts
         .par_iter()
-        .map(|range| lines(body, range.clone()).count())
+        .map(|range| count_lines(&body[range.clone()]))
         .collect();
     let total: usize = counts.iter().sum();
     if total > work.max_rows {
@@ -213,29 +217,6 @@ fn cut(body: &[u8], start: usize) -> Vec<Range<usize>> {
     cuts
 }
 
-/// The lines of a part that are not blank, without their line ends.
-fn lines(body: &[u8], range: Range<usize>) -> impl Iterator<Item = Range<usize>> + '_ {
-    let mut at = range.start;
-    std::iter::from_fn(move || {
-        while at < range.end {
-            let end = body[at..range.end]
-                .iter()
-                .position(|b| *b == b'\n')
-                .map_or(range.end, |p| at + p);
-            let line = at..end;
-            at = end + 1;
-            let line = match body[line.clone()].last() {
-                Some(b'\r') => line.start..line.end - 1,
-                _ => line,
-            };
-            if !line.is_empty() {
-                return Some(line);
-            }
-        }
-        None
-    })
-}
-
 fn score_lines(
     model: &ServedModel,
     body: &[u8],
@@ -248,20 +229,25 @@ fn score_lines(
     let mut scoring = Scoring::new(model, work, first);
     let mut records = Vec::new();
     let width = map.columns.len();
-    for line in lines(body, range) {
-        let mut fields = 0;
+    let mut fields = Fields::new(body, range, delimiter);
+    while let Some(start) = fields.line() {
+        let mut found = 0;
         let row = scoring.row();
-        for field in body[line.clone()].split(|b| *b == delimiter) {
-            if let Some(Some(column)) = map.columns.get(fields) {
-                row.push_bytes(*column, field);
+        let end = loop {
+            let field = fields.field();
+            if let Some(Some(column)) = map.columns.get(found) {
+                row.push_field(*column, field.bytes, field.number);
             }
-            fields += 1;
-        }
-        records.push(line.start as u32..line.end as u32);
-        if fields == width {
-            scoring.end_row()?;
+            found += 1;
+            if field.last {
+                break field.end;
+            }
+        };
+        records.push(start as u32..end as u32);
+        if found == width {
+            scoring.end_whole_row()?;
         } else {
-            scoring.broken(Rule::WrongWidth, wrong_width(fields, width))?;
+            scoring.broken(Rule::WrongWidth, wrong_width(found, width))?;
         }
     }
     Ok(Part {
@@ -290,7 +276,7 @@ fn score_quoted(
                     scoring.row().push_bytes(*column, records.field(i));
                 }
             }
-            scoring.end_row()?;
+            scoring.end_whole_row()?;
         } else {
             scoring.broken(Rule::WrongWidth, wrong_width(records.width, width))?;
         }

@@ -30,6 +30,8 @@ pub struct InputColumn {
 pub struct Layout {
     schema: Schema,
     columns: Vec<InputColumn>,
+    /// The least and the greatest value of each column: what is asked of every cell lies together.
+    ranges: Vec<(f64, f64)>,
     /// Names and aliases, as they stand and folded, to the column.
     names: HashMap<String, usize>,
     /// The column of each column of the schema.
@@ -77,6 +79,16 @@ impl Layout {
                 }
             })
             .collect();
+        let ranges = columns
+            .iter()
+            .map(|column| {
+                let (min, max) = (column.spec.min, column.spec.max);
+                (
+                    min.unwrap_or(f64::NEG_INFINITY),
+                    max.unwrap_or(f64::INFINITY),
+                )
+            })
+            .collect();
         let mut names = HashMap::new();
         for (at, column) in columns.iter().enumerate() {
             names.insert(column.spec.name.clone(), at);
@@ -100,6 +112,7 @@ impl Layout {
         Self {
             schema: schema.clone(),
             columns,
+            ranges,
             names,
             by_slot,
             null_texts,
@@ -109,6 +122,12 @@ impl Layout {
     /// The columns in order.
     pub fn columns(&self) -> &[InputColumn] {
         &self.columns
+    }
+
+    /// Whether a value lies outside of its column's range in the schema.
+    pub fn is_outside(&self, column: usize, value: f64) -> bool {
+        let (min, max) = self.ranges[column];
+        (value < min) | (value > max)
     }
 
     /// The column a name stands for, as in a header: trimmed, in any case, by its aliases too.

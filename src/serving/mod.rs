@@ -12,6 +12,7 @@
 mod app;
 mod champion_source;
 mod csv_body;
+mod csv_fields;
 mod docs_page;
 mod handlers;
 mod intake;

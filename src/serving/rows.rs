@@ -250,9 +250,27 @@ impl<'m> Rows<'m> {
         self.rows += 1;
     }
 
+    /// Ends a row that has all its cells.
+    pub fn end_whole_row(&mut self) {
+        debug_assert!(self.columns.iter().all(|c| c.len() == self.rows + 1));
+        self.rows += 1;
+    }
+
     /// Ends rows that were pushed column by column.
     pub fn end_columns(&mut self, rows: usize) {
         self.rows = rows;
+    }
+
+    /// Appends a cell of text whose number is known when it is plainly one.
+    #[inline]
+    pub fn push_field(&mut self, column: usize, bytes: &[u8], number: Option<f64>) {
+        match (&mut self.columns[column], number) {
+            (RawColumn::Numbers(values), Some(value)) => {
+                values.push(value);
+                self.noticed.out_of_range += u64::from(self.layout.is_outside(column, value));
+            }
+            _ => self.push_bytes(column, bytes),
+        }
     }
 
     /// Appends a cell of text, as in CSV.
@@ -264,9 +282,8 @@ impl<'m> Rows<'m> {
                 if let Some(parsed) = parse_number(bytes) {
                     if parsed.value.is_finite() {
                         values.push(parsed.value);
-                        let spec = &self.layout.columns()[column].spec;
                         self.noticed.out_of_range +=
-                            u64::from(outside(parsed.value, spec.min, spec.max));
+                            u64::from(self.layout.is_outside(column, parsed.value));
                         return;
                     }
                     values.push(f64::NAN);
@@ -365,9 +382,8 @@ impl<'m> Rows<'m> {
     }
 
     fn push_number(&mut self, column: usize, value: f64) {
-        let spec = &self.layout.columns()[column].spec;
         if value.is_finite() {
-            self.noticed.out_of_range += u64::from(outside(value, spec.min, spec.max));
+            self.noticed.out_of_range += u64::from(self.layout.is_outside(column, value));
         } else {
             self.noticed.imputed += 1;
         }
@@ -375,10 +391,6 @@ impl<'m> Rows<'m> {
             values.push(if value.is_finite() { value } else { f64::NAN });
         }
     }
-}
-
-fn outside(value: f64, min: Option<f64>, max: Option<f64>) -> bool {
-    min.is_some_and(|min| value < min) || max.is_some_and(|max| value > max)
 }
 
 fn push_missing(column: &mut RawColumn) {

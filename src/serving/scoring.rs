@@ -115,6 +115,16 @@ impl<'m> Scoring<'m> {
         self.after_row()
     }
 
+    /// Ends the row at work, of which every column has its cell: as in a CSV, whose header has all
+    /// columns, every line of its width has.
+    ///
+    /// # Errors
+    /// As [`Self::end_row`].
+    pub fn end_whole_row(&mut self) -> Result<(), Refusal> {
+        self.rows.end_whole_row();
+        self.after_row()
+    }
+
     /// Ends a row that cannot be read.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::layout::Layout;
 use super::rows::Rows;
 use crate::error::CommandError;
-use crate::learners::{LearnerId, Model};
+use crate::learners::Model;
 use crate::pipeline::batch_prediction::{Prediction, decide};
 use crate::pipeline::data_transformation::CompiledPreprocessor;
 use crate::schema::Schema;
@@ -17,10 +17,6 @@ use crate::storage::{Champion, MODEL_FILE};
 /// Rows scored at once. The columns of a chunk stay in the processor's cache while they become a
 /// matrix.
 const CHUNK: usize = 4_096;
-/// XGBoost's own preparations for a call are worth thousands of rows, so it gets more at once, up
-/// to so many rows and cells.
-const XGBOOST_CHUNK: (usize, usize) = (16_384, 512 << 10);
-
 /// A model that answers requests.
 #[derive(Clone, Debug)]
 pub struct ServedModel {
@@ -81,7 +77,7 @@ impl ServedModel {
         Ok(served)
     }
 
-    /// Scores one row of missing values: loads what is loaded lazily, and finds out whether the
+    /// Scores one row of missing values: makes what is made at the first prediction, and finds out whether the
     /// parts fit.
     fn prove(&self) -> Result<(), CommandError> {
         let mut rows = self.rows(0);
@@ -89,14 +85,7 @@ impl ServedModel {
             rows.push_cell(column, super::rows::Cell::Null);
         }
         rows.end_row();
-        // XGBoost takes as many threads as the pool its first prediction runs in. One: requests run
-        // beside each other and large ones are cut into parts, and with more every thread that ever
-        // scored would keep a team of its own.
-        let one = rayon::ThreadPoolBuilder::new()
-            .num_threads(1)
-            .build()
-            .map_err(|e| CommandError::internal("a thread cannot be made").because(e))?;
-        one.install(|| self.score(&rows)).map(|_| ())
+        self.score(&rows).map(|_| ())
     }
 
     /// Its columns.
@@ -126,12 +115,7 @@ impl ServedModel {
 
     /// How many rows are best scored at once.
     pub fn chunk(&self) -> usize {
-        if self.model.learner == LearnerId::Xgboost {
-            let (rows, cells) = XGBOOST_CHUNK;
-            (cells / self.layout.columns().len().max(1)).clamp(CHUNK, rows)
-        } else {
-            CHUNK
-        }
+        CHUNK
     }
 
     /// An empty collector whose first row is row `first` of a request.

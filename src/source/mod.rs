@@ -30,7 +30,7 @@ pub use error::SourceError;
 pub(crate) use error::listed;
 pub use header::HeaderReport;
 pub(crate) use header::{is_header_of, match_columns, names_by_position};
-pub(crate) use number::parse as parse_number;
+pub(crate) use number::{leading as leading_number, parse as parse_number};
 pub use read::{Ingested, ReadOptions, load_table, read_every_row, read_file, read_raw};
 pub use report::{CoercionKind, CoercionReport, ColumnCoercion};
 pub use spool::{Spooled, TakePart, spool_file};

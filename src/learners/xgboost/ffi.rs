@@ -59,6 +59,7 @@ unsafe extern "C" {
     ) -> c_int;
     fn XGBoosterSetAttr(handle: Handle, key: *const c_char, value: *const c_char) -> c_int;
     fn XGBoosterLoadModelFromBuffer(handle: Handle, data: *const c_void, length: Length) -> c_int;
+    #[cfg(test)]
     fn XGBoosterPredictFromDense(
         handle: Handle,
         values: *const c_char,
@@ -346,7 +347,7 @@ impl<'a> Trainer<'a> {
 }
 
 /// Loads a model, notes attributes in it and saves it in a format. The caller has checked the
-/// model's trees, as for [`Predictor::from_json`].
+/// model's trees, for XGBoost follows their indices without looking.
 pub fn convert(
     json: &[u8],
     attributes: &[(&str, String)],
@@ -362,32 +363,21 @@ pub fn convert(
     booster.save(format)
 }
 
-/// A whole model that only predicts.
-#[derive(Debug)]
+/// A whole model that only predicts: what tests hold our own scoring against.
+#[cfg(test)]
 pub struct Predictor(BoosterHandle);
 
-// SAFETY: a booster is not tied to the thread that made it; only the log callback and the buffers
-// of results are per thread, and both are taken care of in each call.
-unsafe impl Send for Predictor {}
-// SAFETY: the one shared operation is in-place prediction, which XGBoost documents as thread
-// safe: the model is only read and results lie in storage of the calling thread.
-unsafe impl Sync for Predictor {}
-
+#[cfg(test)]
 impl Predictor {
-    /// Reads XGBoost's JSON. The caller has checked its trees: XGBoost follows their indices
-    /// without looking.
-    pub fn from_json(json: &[u8], threads: usize) -> Result<Self, XgboostError> {
+    /// Reads XGBoost's JSON. The caller has checked its trees.
+    pub fn from_json(json: &[u8]) -> Result<Self, XgboostError> {
         let booster = BoosterHandle::create(&[])?;
         booster.load(json)?;
-        booster.set("nthread", &threads.to_string())?;
         Ok(Self(booster))
     }
 
     /// Probabilities of all rows: one a row for two classes, else one per row and class.
     pub fn predict(&self, x: &Matrix) -> Result<Vec<f32>, XgboostError> {
-        if x.rows() == 0 {
-            return Ok(Vec::new());
-        }
         route_log()?;
         let values = interface_of(x)?;
         let config = c"{\"type\":0,\"training\":false,\"iteration_begin\":0,\"iteration_end\":0,\

@@ -9,11 +9,14 @@
 //! sums `f64`, and what is kept is `f32` again: the difference is lost in rounding. Tests hold
 //! this on a real table; it is not a proof.
 //!
-//! Parallelism is XGBoost's OpenMP. Its waiting threads spin by default, so the process that
+//! Scoring does not go through the library: `scorer` computes the same bits faster.
+//!
+//! Parallelism of a fit is XGBoost's OpenMP. Its waiting threads spin by default, so the process that
 //! starts a worker sets `OMP_WAIT_POLICY=PASSIVE` in its environment; set later it has no effect.
 
 mod booster;
 mod ffi;
+mod scorer;
 
 use std::sync::{Arc, OnceLock};
 
@@ -25,7 +28,8 @@ use crate::dataset::{Labels, Matrix};
 use booster::Document;
 pub use ffi::FileFormat;
 pub use ffi::XgboostError;
-use ffi::{BinnedMatrix, Predictor, Trainer};
+use ffi::{BinnedMatrix, Trainer};
+use scorer::Scorer;
 
 const LEARNER: &str = LearnerId::Xgboost.as_str();
 
@@ -34,9 +38,9 @@ const LEARNER: &str = LearnerId::Xgboost.as_str();
 #[serde(transparent)]
 pub struct Xgboost {
     document: Document,
-    /// Loaded at the first prediction; copies of the model share it.
+    /// Made at the first prediction; copies of the model share it.
     #[serde(skip)]
-    predictor: Arc<OnceLock<Result<Predictor, XgboostError>>>,
+    scorer: Arc<OnceLock<Result<Scorer, String>>>,
 }
 
 impl From<XgboostError> for FitError {
@@ -108,7 +112,7 @@ impl Xgboost {
             .map_err(|e| XgboostError(format!("its model is not as expected: {e}")))?;
         Ok(Self {
             document,
-            predictor: Arc::default(),
+            scorer: Arc::default(),
         })
     }
 
@@ -124,35 +128,16 @@ impl Xgboost {
 
     /// Class probabilities, row-major; those of XGBoost, which computes them in `f32`.
     pub(crate) fn predict_proba(&self, x: &Matrix, classes: usize) -> Result<Vec<f64>, ModelError> {
-        let failed = |reason: String| ModelError::Library {
-            learner: LEARNER,
-            reason,
-        };
-        let predictor = self
-            .predictor
-            .get_or_init(|| {
-                let json = self.document.to_json().map_err(XgboostError)?;
-                Predictor::from_json(&json, rayon::current_num_threads())
-            })
-            .as_ref()
-            .map_err(|e| failed(e.0.clone()))?;
-        let values = predictor.predict(x).map_err(|e| failed(e.0))?;
-        let wide: Vec<f64> = if classes == 2 {
-            values
-                .into_iter()
-                .flat_map(|p| [1.0 - f64::from(p), f64::from(p)])
-                .collect()
-        } else {
-            values.into_iter().map(f64::from).collect()
-        };
-        if wide.len() != x.rows() * classes {
-            return Err(failed(format!(
-                "it gave {} probabilities for {} rows of {classes} classes",
-                wide.len(),
-                x.rows()
-            )));
+        let scorer = self
+            .scorer
+            .get_or_init(|| self.document.plain().map(|plain| Scorer::new(&plain)));
+        match scorer {
+            Ok(scorer) => Ok(scorer.probabilities(x, classes)),
+            Err(reason) => Err(ModelError::Library {
+                learner: LEARNER,
+                reason: reason.clone(),
+            }),
         }
-        Ok(wide)
     }
 
     /// The booster in plain form.

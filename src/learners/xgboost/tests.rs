@@ -379,6 +379,57 @@ fn fits_and_predicts_from_several_threads_at_once() {
 }
 
 #[test]
+fn scores_are_the_library_s_bit_for_bit() {
+    for classes in [2, 3, 5] {
+        for (max_depth, subsample) in [(1, 1.0), (6, 1.0), (0, 0.7)] {
+            let (x, y) = data(3_000, classes);
+            let setup = Setup {
+                params: XgboostParams {
+                    rounds: 40,
+                    max_depth,
+                    subsample,
+                    ..Default::default()
+                },
+                ..Default::default()
+            };
+            let model = fit(&setup, &x, &y).0.unwrap();
+            let library = ffi::Predictor::from_json(json(&model).as_bytes()).unwrap();
+            // Blocks that are whole, cut and of one row; without and with missing values, some far
+            // out and some on the thresholds themselves.
+            let mut rough = x.data().to_vec();
+            for (at, value) in rough.iter_mut().enumerate() {
+                match at % 11 {
+                    0 => *value = f32::NAN,
+                    1 => *value = 1e30 * (at as f32 - 500.0),
+                    2 => *value = value.round(),
+                    _ => {}
+                }
+            }
+            let rough = Matrix::from_data(x.names().to_vec(), x.rows(), rough);
+            for x in [&x, &rough] {
+                for rows in [1, 7, 64, 65, 3_000] {
+                    let x = x.take(&(0..rows).collect::<Vec<_>>());
+                    let ours = model.predict_proba(&x, classes as usize).unwrap();
+                    let theirs = library.predict(&x).unwrap();
+                    let wide: Vec<u64> = match classes {
+                        2 => (theirs.iter())
+                            .flat_map(|p| [1.0 - f64::from(*p), f64::from(*p)])
+                            .map(f64::to_bits)
+                            .collect(),
+                        _ => theirs.iter().map(|p| f64::from(*p).to_bits()).collect(),
+                    };
+                    let ours: Vec<u64> = ours.into_iter().map(f64::to_bits).collect();
+                    assert_eq!(
+                        ours, wide,
+                        "{classes} classes, depth {max_depth}, {rows} rows"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_document_that_would_lead_astray_is_refused() {
     let (x, y) = data(300, 3);
     let model = fit(&Setup::default(), &x, &y).0.unwrap();
