@@ -1,14 +1,10 @@
 //! `netsec drift --scored`: what was really scored against what the champion was trained on.
 
-use chrono::{TimeDelta, Utc};
-
 use super::Globals;
 use crate::config::Config;
-use crate::dataset::read_frame;
-use crate::drift::{self, DriftReport};
+use crate::drift::DriftReport;
 use crate::error::CommandError;
-use crate::storage;
-use crate::traffic::{LogStore, scored_features};
+use crate::traffic::{LogStore, Recent, scored_drift};
 
 /// Which part of the prediction log.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -31,35 +27,10 @@ pub(super) fn report(
     globals: &Globals,
 ) -> Result<DriftReport, CommandError> {
     let workspace = globals.workspace();
-    let Some(champion) = storage::load_champion(&workspace)? else {
-        return Err(CommandError::not_found(
-            "there is no champion yet, so nothing it was trained on",
-        )
-        .hint("`netsec retrain`, then `netsec approve`."));
+    let recent = Recent {
+        days: which.days,
+        rows: which.rows,
     };
-    let Some(reference) = champion.reference else {
-        return Err(CommandError::not_found(format!(
-            "the data that {} was trained on is not kept here",
-            champion.version
-        ))
-        .hint("It lies in Artifacts/versions/ of the project that pushed it."));
-    };
-    let since = Utc::now() - TimeDelta::days(i64::from(which.days));
-    let frames = LogStore::of(&config.serve, &workspace)?.recent(Some(since), which.rows)?;
-    if frames.is_empty() {
-        return Err(CommandError::not_found(format!(
-            "the prediction log holds nothing of the last {} days",
-            which.days
-        ))
-        .hint(
-            "`netsec serve` writes it when `[serve] log_sample` is above 0; see also `--days`.",
-        ));
-    }
-    let (reference, scored) = (read_frame(&reference)?, scored_features(&frames)?);
-    Ok(drift::compare(
-        &reference,
-        &scored,
-        &champion.schema,
-        &config.drift,
-    )?)
+    let store = LogStore::of(&config.serve, &workspace)?;
+    scored_drift(recent, &store, &config.drift, &workspace)
 }

@@ -1,13 +1,15 @@
 //! `netsec serve`: the scoring service.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Globals, output};
 use crate::config::{self, Config};
 use crate::error::CommandError;
 use crate::logging;
 use crate::serving::tokens::Tokens;
-use crate::serving::{self, ChampionSource, Project, Settings, Start, traffic_keeper};
+use crate::serving::{self, ChampionSource, Project, ScoredDrift, Settings, Start, traffic_keeper};
+use crate::traffic::LogStore;
 
 /// Arguments of `netsec serve`.
 #[derive(Debug, clap::Args)]
@@ -32,6 +34,17 @@ pub(super) fn serve(
     let workspace = globals.workspace();
     logging::init(&workspace);
     let keeper = traffic_keeper::start(&config.serve, &workspace)?;
+    // Without a log there is nothing to compare.
+    let watched = config.serve.drift_seconds > 0 && config.serve.log_sample > 0.0;
+    let scored_drift = match watched {
+        false => None,
+        true => Some(ScoredDrift {
+            store: LogStore::of(&config.serve, &workspace)?,
+            config: config.drift.clone(),
+            workspace: workspace.clone(),
+            period: Duration::from_secs(config.serve.drift_seconds),
+        }),
+    };
     let start = Start {
         settings: Settings {
             guarded,
@@ -47,6 +60,7 @@ pub(super) fn serve(
         log: keeper.outlet.clone(),
         feedback: keeper.feedback,
         kept: Some(keeper.kept),
+        scored_drift,
         announce: Arc::new(|text| output::note!("{text}")),
     };
     let served = serving::serve(start);

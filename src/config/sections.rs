@@ -728,6 +728,9 @@ pub struct ServeConfig {
     pub log_sample: f64,
     /// Days that the prediction log is kept.
     pub log_days: u32,
+    /// Seconds between two comparisons of what was scored with what the champion was trained on; 0
+    /// never.
+    pub drift_seconds: u64,
     /// A run whose model scores the same rows in the shadow.
     pub shadow: Option<String>,
 }
@@ -754,6 +757,7 @@ impl Default for ServeConfig {
             log_collection: "predictions".to_owned(),
             log_sample: 1.0,
             log_days: 30,
+            drift_seconds: 900,
             shadow: None,
         }
     }

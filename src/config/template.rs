@@ -476,6 +476,10 @@ const SECTIONS: &[Section] = &[
                 "Share of scored rows that are kept, from 0 to 1.",
             ),
             key("log_days", "Days that they are kept."),
+            key(
+                "drift_seconds",
+                "Seconds between two comparisons of them with the champion's data; 0 = never.",
+            ),
             unset(
                 "shadow",
                 "A run whose model scores the same rows too; only /metrics tells what it said.",

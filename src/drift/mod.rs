@@ -9,6 +9,7 @@ mod compare;
 pub mod concept;
 pub mod contingency;
 pub mod kolmogorov;
+mod moved_features;
 mod report;
 pub mod states;
 #[cfg(test)]
@@ -18,6 +19,7 @@ pub mod verdict;
 
 pub use bins::{Bin, BinOf, ColumnBins, Moved};
 pub use compare::{DriftError, compare, compare_with_bins};
+pub use moved_features::{FeatureDrift, most_moved};
 pub use report::{
     ChiSquare, ColumnDrift, Decile, DriftKind, DriftReport, KolmogorovSmirnov, Wasserstein,
 };

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 pub use exposition::{Exposition, Kind};
 pub use keeper::Keeper;
-pub use snapshot::{ChampionFacts, DriftFacts, FeatureDrift, JournalFacts, Snapshot, StageFacts};
+pub use snapshot::{ChampionFacts, DriftFacts, JournalFacts, Snapshot, StageFacts};
 pub use text::render;
 
 use crate::config::Config;

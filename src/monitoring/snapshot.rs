@@ -6,8 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::approval::Journal;
 use crate::config::Config;
-use crate::drift::DriftReport;
-use crate::events::{DriftVerdict, Outcome, StageName, StageStatus};
+use crate::drift::{DriftReport, FeatureDrift, most_moved};
+use crate::events::{Outcome, StageName, StageStatus};
 use crate::pipeline::model_pusher;
 use crate::runs::{RunStore, RunView};
 use crate::storage::{self, MODEL_FILE};
@@ -53,17 +53,6 @@ pub struct JournalFacts {
     pub pending: Option<u64>,
     /// Records that could not be written.
     pub append_failures: u64,
-}
-
-/// How far one feature moved.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FeatureDrift {
-    /// The column.
-    pub feature: String,
-    /// Measure and figure.
-    pub effects: Vec<(&'static str, f64)>,
-    /// Whether it counts as drifted.
-    pub alarm: bool,
 }
 
 /// The drift of the newest run that measured it.
@@ -225,30 +214,7 @@ fn journal(workspace: &Workspace, config: &Config) -> JournalFacts {
 }
 
 fn drift_facts(report: &DriftReport) -> DriftFacts {
-    let mut features: Vec<FeatureDrift> = report
-        .columns
-        .iter()
-        .map(|column| FeatureDrift {
-            feature: column.column.clone(),
-            effects: [
-                ("psi", column.psi),
-                ("jensen_shannon", column.jensen_shannon),
-                ("ks", column.ks.map(|t| t.statistic)),
-                ("cramers_v", column.chi_square.map(|t| t.cramers_v)),
-            ]
-            .into_iter()
-            .filter_map(|(name, value)| value.map(|v| (name, v)))
-            .collect(),
-            alarm: column.verdict == DriftVerdict::Drift,
-        })
-        .collect();
-    let moved = |f: &FeatureDrift| (f.alarm, f.effects.first().map_or(0.0, |(_, v)| *v));
-    features.sort_by(|a, b| {
-        let (a, b) = (moved(a), moved(b));
-        b.0.cmp(&a.0).then(b.1.total_cmp(&a.1))
-    });
-    let omitted = features.len().saturating_sub(FEATURES);
-    features.truncate(FEATURES);
+    let (features, omitted) = most_moved(report, FEATURES);
     DriftFacts { features, omitted }
 }
 

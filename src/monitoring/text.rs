@@ -189,8 +189,9 @@ fn seconds(at: DateTime<Utc>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drift::FeatureDrift;
     use crate::events::StageName;
-    use crate::monitoring::{ChampionFacts, DriftFacts, FeatureDrift, JournalFacts, StageFacts};
+    use crate::monitoring::{ChampionFacts, DriftFacts, JournalFacts, StageFacts};
     use crate::tracking::status::Status;
 
     fn at(seconds: i64) -> DateTime<Utc> {

@@ -18,6 +18,7 @@ use super::scoring::Scored;
 use super::served::ServedModel;
 use super::traffic_keeper::Kept;
 use crate::drift::concept::DetectorName;
+use crate::drift::{DriftReport, most_moved};
 use crate::traffic::{ConceptStatus, Outcome};
 
 /// Upper ends of the buckets of request durations, seconds.
@@ -96,6 +97,20 @@ struct DetectorLabels {
     detector: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct EffectLabels {
+    feature: String,
+    test: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct FeatureLabels {
+    feature: String,
+}
+
+/// Features whose drift is told at most, those that moved most; a table may have thousands.
+const FEATURES: usize = 200;
+
 /// Upper ends of the buckets of label delays: a minute, an hour, a day, a week, a month.
 const DELAYS: [f64; 8] = [
     60.0,
@@ -133,6 +148,10 @@ pub struct Metrics {
     label_delays: Histogram,
     concept: Family<DetectorLabels, Gauge>,
     shadow: Family<StateLabels, Counter>,
+    scored_effects: Family<EffectLabels, Gauge<f64, AtomicU64>>,
+    scored_alarms: Family<FeatureLabels, Gauge>,
+    scored_rows: Gauge,
+    scored_looked_at: Gauge<f64, AtomicU64>,
     resident: Gauge,
 }
 
@@ -281,6 +300,31 @@ impl Metrics {
             "Rows scored by a candidate too: all, alerts of the model in production, alerts of the candidate, alerts that would be new, that would be gone, rows not scored, rows dropped",
             shadow.clone(),
         );
+        let scored_effects = Family::default();
+        registry.register(
+            "scored_drift_effect",
+            "How far a feature of the last day's scored rows moved from the champion's data",
+            scored_effects.clone(),
+        );
+        let scored_alarms = Family::default();
+        registry.register(
+            "scored_drift_alarm",
+            "Whether a feature of the last day's scored rows counts as drifted",
+            scored_alarms.clone(),
+        );
+        let scored_rows = Gauge::default();
+        registry.register(
+            "scored_drift_rows",
+            "Scored rows that were compared with the champion's data, 0 where nothing could be",
+            scored_rows.clone(),
+        );
+        let scored_looked_at = Gauge::default();
+        registry.register_with_unit(
+            "scored_drift_timestamp",
+            "When scored rows were last compared with the champion's data",
+            Unit::Seconds,
+            scored_looked_at.clone(),
+        );
         let resident = Gauge::default();
         registry.register_with_unit(
             "resident_memory",
@@ -311,6 +355,10 @@ impl Metrics {
             label_delays,
             concept,
             shadow,
+            scored_effects,
+            scored_alarms,
+            scored_rows,
+            scored_looked_at,
             resident,
         }
     }
@@ -447,6 +495,35 @@ impl Metrics {
             self.concept
                 .get_or_create(&detector_labels(detector.detector))
                 .set(i64::from(detector.standing.level()));
+        }
+    }
+
+    /// How far what was scored has moved; nothing where nothing could be compared.
+    pub fn scored_drift(&self, report: Option<&DriftReport>) {
+        // Between the two a scrape may find some features missing; a gap does no harm.
+        self.scored_effects.clear();
+        self.scored_alarms.clear();
+        self.scored_looked_at
+            .set(chrono::Utc::now().timestamp_millis() as f64 / 1000.0);
+        let Some(report) = report else {
+            self.scored_rows.set(0);
+            return;
+        };
+        self.scored_rows.set(report.n_current.cast_signed());
+        for drift in most_moved(report, FEATURES).0 {
+            for (test, value) in drift.effects {
+                self.scored_effects
+                    .get_or_create(&EffectLabels {
+                        feature: drift.feature.clone(),
+                        test: test.to_owned(),
+                    })
+                    .set(value);
+            }
+            self.scored_alarms
+                .get_or_create(&FeatureLabels {
+                    feature: drift.feature,
+                })
+                .set(i64::from(drift.alarm));
         }
     }
 

@@ -19,15 +19,17 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use super::app::App;
+use super::newcomers;
 use super::stalled::Stalled;
 
 /// How long a reply may lie unread before its connection ends.
 const UNREAD: Duration = Duration::from_secs(30);
 /// Pause after an accept that failed for want of something, file handles say.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How long the queue of connections must be empty for the listener to be closed.
-const LAST_LOOK: Duration = Duration::from_millis(20);
-/// And how long it is waited for when connections keep coming.
+/// How long the queue of connections must be empty for the listener to be closed; a handshake that
+/// has begun needs as long as its packets travel.
+const LAST_LOOK: Duration = Duration::from_millis(50);
+/// And how long it is waited for where connections keep coming all the same.
 const LAST_LOOKS: Duration = Duration::from_millis(250);
 /// Largest head of a request.
 const HEAD: usize = 32 << 10;
@@ -67,6 +69,7 @@ pub async fn serve(
                 () = &mut end => {
                     told = Some(Instant::now());
                     app.end();
+                    newcomers::pass_over(&listener);
                     continue;
                 }
                 accepted = listener.accept() => accepted,
@@ -149,6 +152,8 @@ where
         .max_buf_size(HEAD.max(64 << 10))
         .serve_connection(io, service);
     let outcome = tokio::select! {
+        // A request that has arrived in the moment of the end is read first, and so answered.
+        biased;
         outcome = poll_fn(|cx| connection.poll_without_shutdown(cx)) => Some(outcome),
         changed = ended.wait_for(|ended| *ended) => {
             drop(changed);

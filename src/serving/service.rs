@@ -10,6 +10,7 @@ use super::app::{App, Project};
 use super::champion_source::ChampionSource;
 use super::prediction_log::PredictionLog;
 use super::router::router;
+use super::scored_drift::ScoredDrift;
 use super::settings::Settings;
 use super::tokens::Tokens;
 use super::traffic_keeper::Kept;
@@ -36,6 +37,8 @@ pub struct Start {
     pub feedback: Option<SharedFeedback>,
     /// What is kept of the traffic, for the counters.
     pub kept: Option<Arc<Kept>>,
+    /// Looks how far what is scored has moved, where that is wanted.
+    pub scored_drift: Option<ScoredDrift>,
     /// Told what happens, one sentence each.
     pub announce: Announce,
 }
@@ -101,6 +104,11 @@ pub fn serve(start: Start) -> Result<(), CommandError> {
     let watching = watcher
         .spawn(Arc::clone(&ending))
         .map_err(|e| failed("a thread cannot be made", e))?;
+    if let Some(drift) = start.scored_drift {
+        drift
+            .watch(Arc::clone(&app))
+            .map_err(|e| failed("a thread cannot be made", e))?;
+    }
     let end = {
         let announce = Arc::clone(&announce);
         async move {
