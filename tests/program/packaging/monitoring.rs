@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 
 use super::repository;
-use crate::harness::{text, wait_until};
+use crate::harness::{flows, text, wait_until};
 use crate::services::{self, needs_servers};
 use crate::serving::{self, Service, client};
 
@@ -90,7 +90,11 @@ fn every_query_of_the_dashboard_finds_what_was_scraped() {
         return;
     };
     let project = serving::with_champion();
-    let service = Service::start(&project);
+    let service = Service::start_with(&project, &[("NETSEC_SERVE__DRIFT_SECONDS", "1")]);
+    // Enough for a segment of the prediction log, so that there is something to compare.
+    let many = flows(12_000);
+    let reply = client::post(service.address, "/predict", "text/csv", &many);
+    assert_eq!(reply.status, 200, "{}", reply.text());
     // Something of everything: scored rows, a broken field, a refused request.
     let good = "duration,bytes,service,flags\n0.5,100.0,http,1\n0.9,1400.0,gopher,2\n";
     for body in [
