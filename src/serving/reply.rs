@@ -369,10 +369,14 @@ fn in_pieces(
     } else {
         let pieces = rows.div_ceil(PIECE);
         let mut begin = Some(begin);
+        // A piece is about as long as the one before.
+        let mut length = 0;
         let iter = (0..=pieces).map(move |piece| {
             let mut out = begin.take().unwrap_or_default();
             if piece < pieces {
+                out.reserve(length);
                 write(piece * PIECE..((piece + 1) * PIECE).min(rows), &mut out);
+                length = out.len() + out.len() / 64;
             } else {
                 out.extend_from_slice(&end);
             }
