@@ -2,7 +2,7 @@
 //! through a stop, a storm of sizes and a killed console, and its plan is approved.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use netsec::events::Outcome;
 
