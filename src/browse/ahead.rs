@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, Mutex, OnceLock};
 
+use super::pieces::Haste;
 use super::store::Store;
 use super::table::Inner;
 use super::{Cancel, Selection, gather};
@@ -68,7 +69,9 @@ impl Ahead {
         let far = if selection.is_scattered() {
             FAR
         } else {
-            NEAR * count
+            // Who jumps to and fro wants nothing of what lies ahead.
+            let moved = first.abs_diff(last);
+            (moved <= NEAR * count).then_some(NEAR * count)?
         };
         let from = if first > last {
             first.checked_add(far).filter(|f| *f < selection.len())?
@@ -110,6 +113,7 @@ pub(super) fn after_window(
                 &selection,
                 (from, count),
                 &columns,
+                Haste::Keep,
                 &cancel,
             );
             inner.ahead.done();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{BrowseError, Cancel, Place, Table};
+use super::{BrowseError, Cancel, Place, Progress, Table};
 use crate::config::Config;
 use crate::schema;
 use crate::source::{ReadOptions, read_raw};
@@ -41,6 +41,17 @@ impl Table {
         workspace: &Workspace,
         cancel: &Cancel,
     ) -> Result<Self, BrowseError> {
+        Self::open_file_watched(path, config, workspace, cancel, &|_, _| {})
+    }
+
+    /// The same, and tells how far reading it has come.
+    pub fn open_file_watched(
+        path: &Path,
+        config: Option<&Config>,
+        workspace: &Workspace,
+        cancel: &Cancel,
+        progress: Progress<'_>,
+    ) -> Result<Self, BrowseError> {
         let options = options_for(path, config, workspace);
         let place = |schema| Place::File {
             path: path.to_owned(),
@@ -51,11 +62,32 @@ impl Table {
         if let Some(config) = config
             && has_no_header(path, &options)
             && let Ok(schema) = schema::resolve(&config.schema, workspace, sample)
-            && let Ok(named) = Self::open(&place(Some(Box::new(schema))), cancel)
+            && let Ok(named) = Self::open_watched(&place(Some(Box::new(schema))), cancel, progress)
         {
             return Ok(named);
         }
-        Self::open(&place(None), cancel)
+        Self::open_watched(&place(None), cancel, progress)
+    }
+
+    /// The first rows of a file that takes long to open, as [`Table::preview`] gives them; `None`
+    /// also where the names of its columns are to come from a schema.
+    pub fn preview_file(
+        path: &Path,
+        config: Option<&Config>,
+        workspace: &Workspace,
+        rows: usize,
+        cancel: &Cancel,
+    ) -> Result<Option<Self>, BrowseError> {
+        let options = options_for(path, config, workspace);
+        if config.is_some() && has_no_header(path, &options) {
+            return Ok(None);
+        }
+        let place = Place::File {
+            path: path.to_owned(),
+            options,
+            schema: None,
+        };
+        Self::preview(&place, rows, cancel)
     }
 }
 

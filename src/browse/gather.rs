@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use polars::prelude::{IdxSize, Series};
 use rayon::prelude::*;
 
-use super::pieces::{Key, Pieces};
+use super::pieces::{Haste, Key, Pieces};
 use super::store::{Store, Wanted};
 use super::view::Rows;
 use super::{BrowseError, Cancel, Selection};
@@ -31,12 +31,13 @@ pub(super) fn columns(
     selection: &Selection,
     (first, count): (u64, usize),
     columns: &[usize],
+    haste: Haste,
     cancel: &Cancel,
 ) -> Result<Vec<Series>, BrowseError> {
     match &selection.rows {
         Rows::All(_) => columns
             .par_iter()
-            .map(|&column| as_they_stand(store, pieces, column, first, count, cancel))
+            .map(|&column| as_they_stand(store, pieces, column, (first, count), haste, cancel))
             .collect(),
         Rows::These { positions, .. } => {
             // A selection holds fewer than 2^32 rows, so positions in it fit.
@@ -72,8 +73,8 @@ fn as_they_stand(
     store: &Store,
     pieces: &Pieces,
     column: usize,
-    first: u64,
-    count: usize,
+    (first, count): (u64, usize),
+    haste: Haste,
     cancel: &Cancel,
 ) -> Result<Series, BrowseError> {
     let end = first + count as u64;
@@ -86,7 +87,8 @@ fn as_they_stand(
         cancel.check()?;
         let from = first.max(group.first) - group.first;
         let to = end.min(group.first + group.rows as u64) - group.first;
-        let part = pieces.rows(store, number, column, from as usize, to as usize)?;
+        let rows = (from as usize, to as usize);
+        let part = pieces.rows(store, number, column, rows, haste)?;
         join(&mut joined, part)?;
     }
     joined.ok_or_else(nothing)
@@ -121,7 +123,7 @@ fn together(
                 end += 1;
             }
             let last = rows[end - 1].0;
-            let part = pieces.rows(store, group, column, start, last + 1)?;
+            let part = pieces.rows(store, group, column, (start, last + 1), Haste::Keep)?;
             let taken: Vec<IdxSize> = rows[i..end]
                 .iter()
                 .map(|(row, _)| (row - start) as IdxSize)

@@ -2,11 +2,13 @@
 //!
 //! Parquet is read where it lies. Anything else has no rows that could be found without reading all
 //! before them: it is read once, into memory while it is small, else into a temporary Parquet file;
-//! [`Table::preview`] shows its first rows meanwhile.
+//! [`Table::preview`] gives its first rows meanwhile.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use polars::prelude::{Column, NamedFrom, Series};
 
@@ -21,7 +23,7 @@ use crate::dataset::{
 use crate::learners::{FitControl, StopRequest};
 use crate::runtime::block_on;
 use crate::source::mongodb::{
-    MongoServer, Namespace, Query, Watching, load_collection, spool_collection,
+    MongoServer, Namespace, Query, Watching, first_documents, load_collection, spool_collection,
 };
 use crate::source::{SourceError, read_raw, spool_file};
 use crate::text::count;
@@ -56,19 +58,13 @@ impl Table {
                 options,
                 schema,
             } => {
-                let control = FitControl::new();
-                let watched = stopping(cancel, &control, progress);
                 let mut spill = Spill::default();
-                let mut take = |part| spill.take(part);
-                let read = spool_file(
-                    path,
-                    schema.as_deref(),
-                    options,
-                    PART_ROWS,
-                    &mut take,
-                    &watched,
-                    &control,
-                )
+                let read = steered(cancel, |control| {
+                    let mut take = |part| spill.take(part);
+                    let schema = schema.as_deref();
+                    let (rows, take) = (PART_ROWS, &mut take);
+                    spool_file(path, schema, options, rows, take, progress, control)
+                })
                 .map_err(cancelled)?;
                 let mut notes = Vec::new();
                 if let Some(first) = read.quarantine.first() {
@@ -78,6 +74,7 @@ impl Table {
                     ));
                 }
                 let what = read.detected.map(|d| d.summary()).unwrap_or_default();
+                notes.extend(spill.note());
                 let store = spill.finish(path)?;
                 Self::of(format!("{title} ({what})"), notes, store, true, None)
             }
@@ -95,12 +92,20 @@ impl Table {
                 let store = Store::memory(quarantined(&rows)?)?;
                 Self::of(title, Vec::new(), store, true, None)
             }
-            Place::Collection { namespace, most } => collection(namespace, *most, cancel, progress),
+            Place::Collection { namespace, most } => {
+                let wanted = match most {
+                    Some(most) if *most <= FEW => Documents::Few(*most),
+                    Some(most) => Documents::Most(*most),
+                    None => Documents::All,
+                };
+                collection(namespace, wanted, cancel, progress)
+            }
         }
     }
 
     /// The first `rows` rows of a place that takes long to open, at once; `None` where opening it
-    /// is as quick. Row numbers are those of the file as long as none of these rows is broken.
+    /// is as quick. Row numbers are those of the file as long as none of these rows is broken, and
+    /// a column is of numbers as far as these rows tell.
     pub fn preview(
         place: &Place,
         rows: usize,
@@ -109,9 +114,13 @@ impl Table {
         cancel.check()?;
         match place {
             Place::RunPart { .. } | Place::Quarantine { .. } => Ok(None),
-            Place::Collection { namespace, .. } => {
-                let most = Some(rows.max(1) as u64);
-                collection(namespace, most, cancel, &|_, _| {}).map(Some)
+            Place::Collection { namespace, most } => {
+                let rows = rows.max(1) as u64;
+                let rows = most.map_or(rows, |most| most.min(rows));
+                let first = collection(namespace, Documents::First(rows), cancel, &|_, _| {})?;
+                let all = most.is_some_and(|most| most <= rows) || first.cut_from().is_none();
+                // Few documents are all of them.
+                Ok(Some(if all { first } else { first.previewing() }))
             }
             Place::File { path, options, .. } => {
                 let size = std::fs::metadata(path).map_or(0, |m| m.len());
@@ -125,23 +134,48 @@ impl Table {
                     count(raw.rows() as u64)
                 )];
                 let store = Store::memory(of_texts(&raw)?)?;
-                Ok(Some(Self::of(title, notes, store, true, None)?))
+                let first = Self::of(title, notes, store, true, None)?;
+                Ok(Some(first.previewing()))
             }
         }
     }
 }
 
-/// Progress that passes a cancel on to whoever reads.
-fn stopping<'a>(
-    cancel: &'a Cancel,
-    control: &'a FitControl,
-    progress: Progress<'a>,
-) -> impl Fn(u64, Option<u64>) + 'a {
-    move |rows, of| {
-        if cancel.is_cancelled() {
-            control.request(StopRequest::Now);
+/// How often a cancel is looked for.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Does work that a control steers, and passes a cancel on to it, also while nothing comes in: a
+/// server that does not answer tells no progress.
+fn steered<T>(cancel: &Cancel, work: impl FnOnce(&FitControl) -> T) -> T {
+    let control = &FitControl::new();
+    let (working, over) = channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            while over.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                if cancel.is_cancelled() {
+                    return control.request(StopRequest::Now);
+                }
+            }
+        });
+        let done = work(control);
+        drop(working);
+        done
+    })
+}
+
+/// Waits for an answer, or for a cancel.
+async fn unless_cancelled<T, E: Into<BrowseError>>(
+    cancel: &Cancel,
+    answer: impl Future<Output = Result<T, E>>,
+) -> Result<T, BrowseError> {
+    let cancelled = async {
+        while !cancel.is_cancelled() {
+            tokio::time::sleep(TICK).await;
         }
-        progress(rows, of);
+    };
+    tokio::select! {
+        answer = answer => answer.map_err(Into::into),
+        () = cancelled => Err(BrowseError::Cancelled),
     }
 }
 
@@ -155,65 +189,82 @@ fn cancelled(e: SourceError) -> BrowseError {
 /// Documents up to which a part of a collection is read at once into memory.
 const FEW: u64 = 20_000;
 
+/// Which documents of a collection.
+#[derive(Clone, Copy)]
+enum Documents {
+    /// All, in parts.
+    All,
+    /// So many, in parts.
+    Most(u64),
+    /// So many, at once.
+    Few(u64),
+    /// So many, as they lie there now: who wants to look at once does not wait until those that
+    /// come in this second are all there.
+    First(u64),
+}
+
 fn collection(
     namespace: &Namespace,
-    most: Option<u64>,
+    wanted: Documents,
     cancel: &Cancel,
     progress: Progress<'_>,
 ) -> Result<Table, BrowseError> {
     let internal = |e: crate::error::CommandError| BrowseError::Internal(e.to_string());
-    let server = block_on(MongoServer::from_env()).map_err(internal)??;
-    let documents = block_on(async {
+    let (server, documents) = block_on(unless_cancelled(cancel, async {
+        let server = MongoServer::from_env().await?;
         server.require_collection(namespace).await?;
-        server.documents(namespace).await
-    })
+        let documents = server.documents(namespace).await?;
+        Ok::<_, crate::source::mongodb::MongoError>((server, documents))
+    }))
     .map_err(internal)??;
     let title = format!(
         "mongodb:{namespace} on {} ({} documents)",
         server.shown(),
         count(documents)
     );
-    let control = FitControl::new();
-    let watched = stopping(cancel, &control, progress);
-    let said = std::cell::RefCell::new(Vec::new());
-    let watching = Watching {
-        progress: &watched,
-        notice: &|notice| said.borrow_mut().push(notice),
-        control: &control,
+    let most = match wanted {
+        Documents::All => None,
+        // A limit of 0 would mean all documents to the server.
+        Documents::Most(most) | Documents::Few(most) | Documents::First(most) => Some(most.max(1)),
     };
     let query = Query {
         // Somebody who looks wants to see arrays too.
         arrays: ArrayPolicy::Text,
-        // A limit of 0 would mean all documents to the server.
-        limit: most.map(|m| m.max(1)),
+        limit: most,
         ..Query::whole(namespace.clone())
     };
-    let (store, rows, quarantine, unreadable) = if most.is_some_and(|m| m <= FEW) {
-        let read = load_collection(&server, &query, None, &watching).map_err(cancelled)?;
-        let unreadable = read.quarantine.len() as u64;
-        (
-            Store::memory(read.frame)?,
-            read.rows,
-            read.quarantine,
-            unreadable,
-        )
-    } else {
+    let said = std::cell::RefCell::new(Vec::new());
+    let notice = |notice| said.borrow_mut().push(notice);
+    let mut notes = Vec::new();
+    let (store, rows, quarantine, unreadable) = steered(cancel, |control| {
+        let watching = Watching {
+            progress,
+            notice: &notice,
+            control,
+        };
+        let at_once = match wanted {
+            Documents::Few(_) => Some(load_collection(&server, &query, None, &watching)),
+            Documents::First(_) => Some(first_documents(&server, &query, &watching)),
+            Documents::All | Documents::Most(_) => None,
+        };
+        if let Some(read) = at_once {
+            let read = read.map_err(cancelled)?;
+            let unreadable = read.quarantine.len() as u64;
+            let store = Store::memory(read.frame)?;
+            return Ok((store, read.rows, read.quarantine, unreadable));
+        }
         let mut spill = Spill::default();
         let mut take = |part| spill.take(part);
         let read = spool_collection(&server, &query, PART_ROWS, &mut take, &watching)
             .map_err(cancelled)?;
-        let name = format!("mongodb:{namespace}");
-        (
-            spill.finish(Path::new(&name))?,
-            read.rows,
-            read.quarantine,
-            read.unreadable,
-        )
-    };
-    let mut notes = said.into_inner();
-    notes.extend(unreadable_documents(&quarantine, unreadable));
+        notes.extend(spill.note());
+        let store = spill.finish(Path::new(&format!("mongodb:{namespace}")))?;
+        Ok::<_, BrowseError>((store, read.rows, read.quarantine, read.unreadable))
+    })?;
+    let unread = unreadable_documents(&quarantine, unreadable);
+    let notes = said.into_inner().into_iter().chain(unread).chain(notes);
     let cut_from = most.and(Some(documents)).filter(|all| rows < *all);
-    Table::of(title, notes, store, true, cut_from)
+    Table::of(title, notes.collect(), store, true, cut_from)
 }
 
 /// Whether a file is Parquet and not packed: then it is read where it lies.
@@ -308,6 +359,25 @@ mod tests {
     }
 
     #[test]
+    fn a_cancel_reaches_work_that_hears_nothing() {
+        let cancel = Cancel::new();
+        let other = cancel.clone();
+        let stopped = steered(&cancel, |control| {
+            other.cancel();
+            let begun = std::time::Instant::now();
+            while control.stop() == StopRequest::None && begun.elapsed().as_secs() < 60 {
+                std::thread::yield_now();
+            }
+            control.stop()
+        });
+        assert_eq!(stopped, StopRequest::Now);
+        assert_eq!(steered(&Cancel::new(), |c| c.stop()), StopRequest::None);
+        let answer = std::future::pending::<Result<(), BrowseError>>();
+        let ended = block_on(unless_cancelled(&cancel, answer)).unwrap();
+        assert!(matches!(ended, Err(BrowseError::Cancelled)));
+    }
+
+    #[test]
     fn many_rows_are_kept_in_a_file_and_few_in_memory() {
         let mut spill = Spill::default();
         let part = |first: usize, rows: usize| {
@@ -323,6 +393,8 @@ mod tests {
             rows += PART_ROWS;
         }
         spill.take(part(rows, 10)).unwrap();
+        let note = spill.note().unwrap();
+        assert!(note.contains("temporary file"), "{note}");
         let store = spill.finish(Path::new("x")).unwrap();
         let table = Table::of("x".into(), Vec::new(), store, true, None).unwrap();
         assert_eq!(table.rows(), Some(rows as u64 + 10));
@@ -350,6 +422,7 @@ mod tests {
         let cancel = Cancel::new();
         let place = Place::file(&path);
         let preview = Table::preview(&place, 100, &cancel).unwrap().unwrap();
+        assert!(preview.is_preview());
         assert_eq!(preview.rows(), Some(100));
         let window = preview
             .window(&preview.all(), 0, 2, &[0, 1], &cancel)
@@ -360,6 +433,7 @@ mod tests {
         let table = Table::open_watched(&place, &cancel, &|rows, _| seen.set(rows)).unwrap();
         assert_eq!(table.rows(), Some((text.lines().count() - 1) as u64));
         assert_eq!(Some(seen.get()), table.rows());
+        assert!(!table.is_preview());
         cancel.cancel();
         let error = Table::open(&place, &cancel).unwrap_err();
         assert!(matches!(error, BrowseError::Cancelled));

@@ -26,6 +26,15 @@ pub(super) enum Key {
     Block(u64, usize, u64),
 }
 
+/// Whether somebody waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Haste {
+    /// For these rows.
+    Now,
+    /// Nobody, or more of the same stretch will be wanted: it is kept.
+    Keep,
+}
+
 #[derive(Default)]
 struct Kept {
     pieces: HashMap<Key, (Series, u64, usize)>,
@@ -74,14 +83,16 @@ impl Pieces {
         self.0.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    /// Rows `from..to` of a column of a group, decoded in stretches that are kept.
+    /// Rows `from..to` of a column of a group: out of stretches that are kept, or decoded. Somebody
+    /// who waits gets these rows alone, for decoding a whole stretch takes twice as long; whoever
+    /// reads ahead keeps whole stretches for those who page on.
     pub fn rows(
         &self,
         store: &Store,
         group: usize,
         column: usize,
-        from: usize,
-        to: usize,
+        (from, to): (usize, usize),
+        haste: Haste,
     ) -> Result<Series, BrowseError> {
         let rows = store.groups()[group].rows;
         let step = stretch(store.weight(group, column), rows);
@@ -90,9 +101,11 @@ impl Pieces {
             let start = number * step;
             let end = rows.min(start + step);
             let key = Key::Stretch(group, column, number);
-            let series = match self.get(key) {
-                Some(series) => series,
-                None => {
+            let (a, b) = (from.max(start), to.min(end));
+            let cut = match (self.get(key), haste) {
+                (Some(series), _) => series.slice((a - start) as i64, b - a),
+                (None, Haste::Now) => store.column(group, column, &Wanted::Range(a, b))?,
+                (None, Haste::Keep) => {
                     let wanted = if step >= rows {
                         Wanted::All
                     } else {
@@ -100,11 +113,9 @@ impl Pieces {
                     };
                     let series = store.column(group, column, &wanted)?;
                     self.put(key, &series);
-                    series
+                    series.slice((a - start) as i64, b - a)
                 }
             };
-            let (a, b) = (from.max(start), to.min(end));
-            let cut = series.slice((a - start) as i64, b - a);
             match &mut joined {
                 None => joined = Some(cut),
                 Some(joined) => {

@@ -12,6 +12,7 @@ use super::parquet::ParquetFile;
 use super::store::Store;
 use crate::dataset::Frame;
 use crate::source::SourceError;
+use crate::text::count;
 
 /// Rows of a part, which becomes a row group.
 pub(super) const PART_ROWS: usize = 1 << 16;
@@ -68,6 +69,17 @@ impl Spill {
     #[cfg(test)]
     pub fn file_is_there(&self) -> Option<&File> {
         self.file.as_ref().map(|(file, _)| file)
+    }
+
+    /// What a viewer should know of a file that rows went to; nothing when all are in memory.
+    pub fn note(&self) -> Option<String> {
+        let (file, _) = self.file.as_ref()?;
+        let bytes = file.metadata().ok()?.len();
+        Some(format!(
+            "a temporary file of {} MB in {} holds these rows; it goes when something else is opened",
+            count(bytes.div_ceil(1_000_000)),
+            std::env::temp_dir().display()
+        ))
     }
 
     /// The table of all parts; `path` is what it is called in errors.

@@ -8,7 +8,7 @@ use polars::prelude::{DataType, Series};
 
 use super::ahead::{self, Ahead};
 use super::order;
-use super::pieces::Pieces;
+use super::pieces::{Haste, Pieces};
 use super::store::{Shared, Store};
 use super::view::Rows;
 use super::{BrowseError, Cancel, ColumnInfo, Kind, Selection, View, Window, select};
@@ -26,6 +26,8 @@ pub(super) struct Inner {
     notes: Vec<String>,
     /// Rows of the source, when not all of them are here.
     of: Option<u64>,
+    /// Whether these are the first rows of a place that is yet to be read.
+    preview: bool,
     pub(super) store: Shared,
     pub(super) pieces: Pieces,
     pub(super) ahead: Ahead,
@@ -79,6 +81,7 @@ impl Table {
             title,
             notes,
             of,
+            preview: false,
             columns: places.iter().map(|&i| all[i].clone()).collect(),
             places,
             shown,
@@ -125,6 +128,19 @@ impl Table {
     /// Rows of the source, about, when only the first of them are here.
     pub fn cut_from(&self) -> Option<u64> {
         self.0.of
+    }
+
+    /// Whether these are only the first rows, of a [`Table::preview`].
+    pub fn is_preview(&self) -> bool {
+        self.0.preview
+    }
+
+    /// A table that nobody shares yet, as the first rows of a place.
+    pub(super) fn previewing(mut self) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.preview = true;
+        }
+        self
     }
 
     /// All rows as they stand.
@@ -202,7 +218,8 @@ impl Table {
         wanted.extend(inner.numbers);
         let at = (first, count);
         let mut found = ahead::windows(|| {
-            gather::columns(&inner.store, &inner.pieces, selection, at, &wanted, cancel)
+            let (store, pieces) = (&inner.store, &inner.pieces);
+            gather::columns(store, pieces, selection, at, &wanted, Haste::Now, cancel)
         })?;
         ahead::after_window(&self.0, selection, at, &wanted);
         window.rows = match inner.numbers.and_then(|_| found.pop()) {

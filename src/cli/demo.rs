@@ -196,7 +196,7 @@ fn summary(workspace: &Workspace, run: &RunId) -> Result<(), CommandError> {
     let drifted = state
         .drift
         .iter()
-        .filter(|(_, _, _, verdict)| *verdict == crate::events::DriftVerdict::Drift)
+        .filter(|d| d.verdict == crate::events::DriftVerdict::Drift)
         .count();
     output::say!("drift       {drifted} of {} columns", state.drift.len())?;
     if let Some((_, reason)) = &state.gate {

@@ -187,6 +187,8 @@ pub enum JobKey {
     Slices,
     /// Opening a table, or finding the rows of a view.
     Select,
+    /// Reading the whole of a table whose first rows are shown.
+    Fill,
     /// Reading the rows on the screen.
     Rows,
     /// Facets, searches and single rows.

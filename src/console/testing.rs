@@ -21,8 +21,8 @@ use super::update::{begin, update};
 use crate::config::Config;
 use crate::dataset::Labels;
 use crate::events::{
-    Actor, CheckVerdict, DriftVerdict, Envelope, Event, FitPhase, GateVerdict, LearnerTest,
-    Outcome, ReadLine, RuleResult, Split, StageName, Summary,
+    Actor, CheckVerdict, DriftFigure, DriftVerdict, Envelope, Event, FitPhase, GateVerdict,
+    LearnerTest, Outcome, ReadLine, RuleResult, Split, StageName, Summary,
 };
 use crate::metrics::{
     Metric, Resampling, TestMetrics, agreement, most_probable, paired_differences,
@@ -173,6 +173,10 @@ pub fn whole_run() -> Vec<Envelope> {
                 n_reference: 1_260_000,
                 n_current: 1_412_180,
                 verdict,
+                decided_by: Some(DriftFigure {
+                    name: ["PSI", "decile PSI"][i % 2].into(),
+                    value: psi,
+                }),
             },
         );
     }

@@ -441,7 +441,7 @@ impl Work {
 fn drift(state: &RunState) -> Vec<(String, f64)> {
     let measured = state.drift.iter();
     let mut drift: Vec<(String, f64)> = measured
-        .filter_map(|(column, psi, ..)| Some((column.clone(), (*psi)?)))
+        .filter_map(|d| Some((d.column.clone(), d.psi?)))
         .collect();
     drift.sort_by(|a, b| b.1.total_cmp(&a.1));
     drift.truncate(DRIFT);

@@ -75,6 +75,15 @@ pub enum DriftVerdict {
     CannotTell,
 }
 
+/// The figure that a verdict on drift rests on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DriftFigure {
+    /// What it is: `PSI`, `decile PSI`.
+    pub name: String,
+    /// Its value.
+    pub value: f64,
+}
+
 /// The verdict of the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -293,6 +302,9 @@ pub enum Event {
         n_current: u64,
         /// The verdict.
         verdict: DriftVerdict,
+        /// The figure that decided it; logs of older programs do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decided_by: Option<DriftFigure>,
     },
     /// A learner begins a fit.
     FitStarted {

@@ -13,14 +13,15 @@ mod sentence;
 mod stage_name;
 
 pub use event::{
-    Actor, ArtifactRef, CheckVerdict, ControlCommand, DriftVerdict, Envelope, Event, FitPhase,
-    GateVerdict, LearnerTest, Outcome, RuleResult, Split, Summary,
+    Actor, ArtifactRef, CheckVerdict, ControlCommand, DriftFigure, DriftVerdict, Envelope, Event,
+    FitPhase, GateVerdict, LearnerTest, Outcome, RuleResult, Split, Summary,
 };
 pub use follow::{FollowStop, LogFollower};
 pub use notified::changes_are_told;
 pub use reader::{Damage, LogReader, ReadLine};
 pub use recorder::{LogRecorder, RecordError};
-pub use run_state::{LearnerState, RunState, StageState, StageStatus};
+pub use run_state::{LearnerState, MeasuredDrift, RunState, StageState, StageStatus};
+pub(crate) use sentence::drift_figure;
 pub use stage_name::StageName;
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{
-    Actor, ArtifactRef, CheckVerdict, ControlCommand, DriftVerdict, Envelope, Event, FitPhase,
-    GateVerdict, Outcome, RuleResult, Split, StageName, Summary,
+    Actor, ArtifactRef, CheckVerdict, ControlCommand, DriftFigure, DriftVerdict, Envelope, Event,
+    FitPhase, GateVerdict, Outcome, RuleResult, Split, StageName, Summary,
 };
 use crate::error::ErrorReport;
 use crate::metrics::TestMetrics;
@@ -101,6 +101,31 @@ pub struct LearnerState {
 /// Points kept exactly in a curve before its resolution is halved.
 const CURVE_POINTS: usize = 2_000;
 
+/// The drift of a column.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MeasuredDrift {
+    /// The column.
+    pub column: String,
+    /// Population stability index.
+    pub psi: Option<f64>,
+    /// Kolmogorov-Smirnov statistic.
+    pub ks: Option<f64>,
+    /// The verdict.
+    pub verdict: DriftVerdict,
+    /// The figure that decided it; logs of older programs do not say.
+    pub decided_by: Option<DriftFigure>,
+}
+
+impl MeasuredDrift {
+    /// Name and value of the figure to show beside the verdict: the one it rests on.
+    pub fn figure(&self) -> Option<(&str, f64)> {
+        match &self.decided_by {
+            Some(figure) => Some((&figure.name, figure.value)),
+            None => Some(("PSI", self.psi?)),
+        }
+    }
+}
+
 /// Everything known about a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunState {
@@ -142,8 +167,8 @@ pub struct RunState {
     pub problems: Vec<(String, Option<String>, String, String, CheckVerdict)>,
     /// Number of checks finished.
     pub checks: u64,
-    /// Drift by column, as measured: (column, psi, ks, verdict).
-    pub drift: Vec<(String, Option<f64>, Option<f64>, DriftVerdict)>,
+    /// Drift by column, as measured.
+    pub drift: Vec<MeasuredDrift>,
     /// The learners this run trains, in the order given.
     pub learners: Vec<String>,
     /// What is known about each learner.
@@ -408,9 +433,16 @@ impl RunState {
                 psi,
                 ks,
                 verdict,
+                decided_by,
                 ..
             } => {
-                self.drift.push((column.clone(), *psi, *ks, *verdict));
+                self.drift.push(MeasuredDrift {
+                    column: column.clone(),
+                    psi: *psi,
+                    ks: *ks,
+                    verdict: *verdict,
+                    decided_by: decided_by.clone(),
+                });
             }
             Event::FitStarted { learner, phase, of } => {
                 self.current_learner = Some(learner.clone());

@@ -2,7 +2,8 @@
 //! log screen. Text from data is cleaned; nothing here prints.
 
 use super::{
-    CheckVerdict, ControlCommand, DriftVerdict, Envelope, Event, FitPhase, GateVerdict, Outcome,
+    CheckVerdict, ControlCommand, DriftFigure, DriftVerdict, Envelope, Event, FitPhase,
+    GateVerdict, Outcome,
 };
 use crate::text::clean;
 
@@ -133,13 +134,14 @@ fn said(event: &Event) -> Option<String> {
             column,
             psi,
             verdict,
+            decided_by,
             ..
         } => {
             if *verdict != DriftVerdict::Drift {
                 return None;
             }
-            let psi = psi.map_or_else(String::new, |v| format!(", PSI {v:.3}"));
-            format!("{} drifted{psi}", clean(column))
+            let figure = drift_figure(*psi, decided_by.as_ref());
+            format!("{} drifted{figure}", clean(column))
         }
         Event::FitStarted { learner, phase, of } => {
             format!(
@@ -237,6 +239,15 @@ fn said(event: &Event) -> Option<String> {
             None => format!("run {}", outcome.as_str()),
         },
     })
+}
+
+/// The figure that a verdict on drift rests on, to be put behind it.
+pub(crate) fn drift_figure(psi: Option<f64>, decided_by: Option<&DriftFigure>) -> String {
+    match (decided_by, psi) {
+        (Some(by), _) => format!(", {} {:.3}", clean(&by.name), by.value),
+        (None, Some(psi)) => format!(", PSI {psi:.3}"),
+        (None, None) => String::new(),
+    }
 }
 
 #[cfg(test)]

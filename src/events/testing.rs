@@ -191,6 +191,10 @@ pub(crate) fn any_event() -> impl Strategy<Value = Event> {
             n_reference: 5,
             n_current: 6,
             verdict: DriftVerdict::CannotTell,
+            decided_by: psi.map(|value| DriftFigure {
+                name: "decile PSI".to_owned(),
+                value,
+            }),
         }),
         (learner(), phase(), any::<u32>()).prop_map(|(learner, phase, of)| Event::FitStarted {
             learner,

@@ -320,9 +320,10 @@ fn from_log(found: &mut Findings, dir: &Path) -> Result<(), CommandError> {
         _ if state.checks == 0 && state.drift.is_empty() => Source::Nothing,
         _ => Source::Log,
     };
-    let drift = state.drift.iter().map(|(column, psi, _, verdict)| {
-        Finding::logged_drift(column, *psi, *verdict, &found.limits)
-    });
+    let drift = state
+        .drift
+        .iter()
+        .map(|d| Finding::logged_drift(d, &found.limits));
     let checks = state
         .problems
         .iter()

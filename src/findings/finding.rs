@@ -3,7 +3,7 @@
 use crate::config::DriftConfig;
 use crate::drift::ColumnDrift;
 use crate::drift::bins::compact;
-use crate::events::{CheckVerdict, DriftVerdict};
+use crate::events::{CheckVerdict, DriftVerdict, MeasuredDrift};
 use crate::pipeline::data_validation::{CheckResult, Figure, Group, Rule};
 use crate::text::count;
 
@@ -172,21 +172,22 @@ impl Finding {
     }
 
     /// The finding on a drift that only the log knows.
-    pub(super) fn logged_drift(
-        column: &str,
-        psi: Option<f64>,
-        verdict: DriftVerdict,
-        config: &DriftConfig,
-    ) -> Self {
+    pub(super) fn logged_drift(measured: &MeasuredDrift, config: &DriftConfig) -> Self {
+        let column = &measured.column;
+        let figure = measured.figure().map(|(name, value)| {
+            let (short, limit) = figure_of_drift(name, config);
+            (format!("{short} {}", four(value)), value, limit)
+        });
+        let (observed, value, limit) = figure.unwrap_or_else(|| ("-".to_owned(), 0.0, config.psi));
         Self {
             id: format!("drift.{column}"),
             column: Some(column.to_owned()),
             kind: Kind::LoggedDrift,
-            observed: psi.map_or("-".to_owned(), |psi| format!("PSI {}", four(psi))),
-            limit: compact(config.psi),
-            standing: verdict.into(),
+            observed,
+            limit: compact(limit),
+            standing: measured.verdict.into(),
             text: "the run's log knows the verdict only; the report is not kept".to_owned(),
-            ratio: psi.unwrap_or(0.0) / config.psi.max(1e-9),
+            ratio: value / limit.max(1e-9),
             importance: None,
         }
     }

@@ -6,6 +6,7 @@ mod backends;
 mod bad_input;
 mod concept_drift;
 mod console_budgets;
+mod console_collection;
 mod console_data;
 mod console_drive;
 mod console_pty;

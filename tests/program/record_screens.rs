@@ -113,15 +113,20 @@ fn svg(screen: &vt100::Screen) -> String {
          <rect width=\"100%\" height=\"100%\" rx=\"6\" class=\"ground\"/>\n"
     );
     for y in 0..rows {
+        for x in 0..cols {
+            let drawn = screen.cell(y, x).and_then(|cell| {
+                let path = shape(cell.contents().chars().next()?, (x, y))?;
+                Some((path, class(cell)))
+            });
+            if let Some((path, class)) = drawn {
+                svg.push_str(&format!("<path{} {path}/>\n", attribute(&class)));
+            }
+        }
         for run in runs(screen, y, cols) {
             let x = w + f64::from(run.x) * w;
             let baseline = h / 2.0 + f64::from(y) * h + h * 0.76;
             let length = f64::from(run.cells) * w;
-            let class = if run.class.is_empty() {
-                String::new()
-            } else {
-                format!(" class=\"{}\"", run.class)
-            };
+            let class = attribute(&run.class);
             svg.push_str(&format!(
                 "<text x=\"{x}\" y=\"{baseline:.1}\" textLength=\"{length}\" \
                  lengthAdjust=\"spacingAndGlyphs\"{class}>{}</text>\n",
@@ -140,7 +145,11 @@ fn runs(screen: &vt100::Screen, y: u16, cols: u16) -> Vec<Run> {
             continue;
         };
         let text = cell.contents();
-        if text.trim().is_empty() {
+        let drawn = text
+            .chars()
+            .next()
+            .is_some_and(|c| shape(c, (x, y)).is_some());
+        if text.trim().is_empty() || drawn {
             continue;
         }
         let cells = if cell.is_wide() { 2 } else { 1 };
@@ -164,6 +173,78 @@ fn runs(screen: &vt100::Screen, y: u16, cols: u16) -> Vec<Run> {
         }
     }
     runs
+}
+
+fn attribute(class: &str) -> String {
+    match class {
+        "" => String::new(),
+        class => format!(" class=\"{class}\""),
+    }
+}
+
+/// Lines and braille dots as shapes: a font of the reader draws them with gaps between the rows, or
+/// has none of them. `None` for everything that is text.
+fn shape(c: char, (x, y): (u16, u16)) -> Option<String> {
+    let (w, h) = CELL;
+    let (left, top) = (w + f64::from(x) * w, h / 2.0 + f64::from(y) * h);
+    let (right, bottom) = (left + w, top + h);
+    let (middle, centre) = (left + w / 2.0, top + h / 2.0);
+    // To the left, to the right, up, down.
+    let ends = match c {
+        '─' => [true, true, false, false],
+        '│' => [false, false, true, true],
+        '┌' => [false, true, false, true],
+        '┐' => [true, false, false, true],
+        '└' => [false, true, true, false],
+        '┘' => [true, false, true, false],
+        '├' => [false, true, true, true],
+        '┤' => [true, false, true, true],
+        '┬' => [true, true, false, true],
+        '┴' => [true, true, true, false],
+        '┼' => [true, true, true, true],
+        '\u{2801}'..='\u{28ff}' => return Some(dots(c as u32 - 0x2800, (left, top))),
+        _ => return None,
+    };
+    let targets = [
+        (left, centre),
+        (right, centre),
+        (middle, top),
+        (middle, bottom),
+    ];
+    let lines: String = ends
+        .into_iter()
+        .zip(targets)
+        .filter(|(there, _)| *there)
+        .map(|(_, (x, y))| format!("M{middle} {centre}L{x} {y}"))
+        .collect();
+    Some(format!("fill=\"none\" stroke-width=\"1\" d=\"{lines}\""))
+}
+
+/// The dots of a braille pattern, two beside each other and four below.
+fn dots(pattern: u32, (left, top): (f64, f64)) -> String {
+    let (w, h) = CELL;
+    let places = [
+        (0, 0),
+        (0, 1),
+        (0, 2),
+        (1, 0),
+        (1, 1),
+        (1, 2),
+        (0, 3),
+        (1, 3),
+    ];
+    let dots: String = places
+        .into_iter()
+        .enumerate()
+        .filter(|(bit, _)| pattern & (1 << bit) != 0)
+        .map(|(_, (column, row))| {
+            let x = left + w * (f64::from(column) + 0.5) / 2.0;
+            let y = top + h * (f64::from(row) + 0.5) / 4.0;
+            // A line of no length with round ends is a dot.
+            format!("M{x} {y:.3}h0")
+        })
+        .collect();
+    format!("fill=\"none\" stroke-width=\"2.4\" stroke-linecap=\"round\" d=\"{dots}\"")
 }
 
 /// Colours by the name of their meaning on the page, light or dark.
@@ -192,26 +273,28 @@ fn escape(text: &str) -> String {
 }
 
 const STYLE: &str = "<style>
+path { stroke: #1f2328; }
 text { font: 13px ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace; fill: #1f2328; white-space: pre; }
 .ground { fill: #ffffff; stroke: #d0d7de; }
-.dim { fill: #59636e; }
+text.dim { fill: #59636e; } path.dim { stroke: #59636e; }
 .bold { font-weight: 700; }
-.red { fill: #b42318; }
-.green { fill: #116329; }
-.yellow { fill: #7d4e00; }
-.blue { fill: #0550ae; }
-.magenta { fill: #8250df; }
-.cyan { fill: #0b6070; }
+text.red { fill: #b42318; } path.red { stroke: #b42318; }
+text.green { fill: #116329; } path.green { stroke: #116329; }
+text.yellow { fill: #7d4e00; } path.yellow { stroke: #7d4e00; }
+text.blue { fill: #0550ae; } path.blue { stroke: #0550ae; }
+text.magenta { fill: #8250df; } path.magenta { stroke: #8250df; }
+text.cyan { fill: #0b6070; } path.cyan { stroke: #0b6070; }
 @media (prefers-color-scheme: dark) {
+path { stroke: #e6edf3; }
 text { fill: #e6edf3; }
 .ground { fill: #0d1117; stroke: #30363d; }
-.dim { fill: #9198a1; }
-.red { fill: #ff7b72; }
-.green { fill: #56d364; }
-.yellow { fill: #e3b341; }
-.blue { fill: #79c0ff; }
-.magenta { fill: #d2a8ff; }
-.cyan { fill: #56d4dd; }
+text.dim { fill: #9198a1; } path.dim { stroke: #9198a1; }
+text.red { fill: #ff7b72; } path.red { stroke: #ff7b72; }
+text.green { fill: #56d364; } path.green { stroke: #56d364; }
+text.yellow { fill: #e3b341; } path.yellow { stroke: #e3b341; }
+text.blue { fill: #79c0ff; } path.blue { stroke: #79c0ff; }
+text.magenta { fill: #d2a8ff; } path.magenta { stroke: #d2a8ff; }
+text.cyan { fill: #56d4dd; } path.cyan { stroke: #56d4dd; }
 }
 </style>
 ";

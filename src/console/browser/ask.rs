@@ -117,6 +117,8 @@ pub struct Wanted {
     pub columns: Vec<String>,
     /// The column under the cursor.
     pub at: Option<String>,
+    /// The first row to read.
+    pub first: u64,
 }
 
 /// A file to be written.
@@ -137,6 +139,22 @@ pub enum BrowseJob {
     Open {
         /// What.
         source: Source,
+        /// The view.
+        wanted: Wanted,
+        /// Rows to read.
+        rows: usize,
+    },
+    /// Read the whole of what a table has only the first rows of.
+    Fill {
+        /// What.
+        source: Source,
+    },
+    /// Show a table that was read meanwhile, as [`BrowseJob::Open`] does.
+    Show {
+        /// What it was read from.
+        source: Source,
+        /// The table.
+        table: Handle<Table>,
         /// The view.
         wanted: Wanted,
         /// Rows to read.
@@ -236,7 +254,10 @@ impl BrowseJob {
     /// Its kind.
     pub fn key(&self) -> JobKey {
         match self {
-            BrowseJob::Open { .. } | BrowseJob::Select { .. } => JobKey::Select,
+            BrowseJob::Open { .. } | BrowseJob::Show { .. } | BrowseJob::Select { .. } => {
+                JobKey::Select
+            }
+            BrowseJob::Fill { .. } => JobKey::Fill,
             BrowseJob::Rows { .. } => JobKey::Rows,
             BrowseJob::Profile { .. } => JobKey::Profile,
             BrowseJob::Export { .. } => JobKey::Export,
@@ -250,7 +271,8 @@ impl BrowseJob {
     /// What is said while it is at work.
     pub fn doing(&self) -> &'static str {
         match self {
-            BrowseJob::Open { .. } => "opening",
+            BrowseJob::Open { .. } | BrowseJob::Show { .. } => "opening",
+            BrowseJob::Fill { .. } => "reading the rest",
             BrowseJob::Select { view, .. } if view.sort.is_empty() => "filtering",
             BrowseJob::Select { .. } => "sorting",
             BrowseJob::Rows { .. } | BrowseJob::Record { .. } | BrowseJob::Whole { .. } => {
@@ -289,6 +311,10 @@ pub struct Opened {
     pub columns: Vec<ColumnHead>,
     /// Its rows; `None` while they are not counted.
     pub rows: Option<u64>,
+    /// Whether these are only the first rows of what was opened.
+    pub partial: bool,
+    /// Rows of what was opened, about, where that is known and not all of them are here.
+    pub of: Option<u64>,
     /// What should be known of it, one sentence each.
     pub notes: Vec<String>,
     /// PSI and verdict by column, where the run knows.
@@ -414,6 +440,13 @@ pub enum BrowseDone {
         selected: Selected,
         /// The first of them.
         window: Window,
+    },
+    /// The whole of a table was read whose first rows are shown.
+    Filled {
+        /// What it was read from.
+        source: Source,
+        /// The table.
+        table: Handle<Table>,
     },
     /// The rows of a view were found.
     Selected {

@@ -19,7 +19,7 @@ use self::view::View;
 use super::jobs::JobKey;
 use super::layout::Room;
 use crate::error::ErrorReport;
-use crate::text::{self, Marks};
+use crate::text::{self, Marks, count};
 
 /// Views kept for going back.
 const KEPT_VIEWS: usize = 32;
@@ -99,6 +99,8 @@ pub struct Browser {
     pub active: Vec<Active>,
     /// The column whose profile was asked for last.
     pub profiling: Option<usize>,
+    /// The export of which it was said that quitting ends it.
+    pub warned_of: Option<u64>,
     /// Whether a look at the work is due.
     pub waking: bool,
     /// Askings so far.
@@ -296,15 +298,70 @@ impl Browser {
                 (doing, t.num_milliseconds() as f64 / 1000.0)
             })
     }
+    /// What is said of how many rows there are: `the first 2,000 of 500,000 rows`.
+    pub fn rows_told(&self) -> String {
+        let all = count(self.all_rows());
+        match &self.opened {
+            Some(Opened {
+                partial: true, of, ..
+            }) => match of {
+                Some(of) => format!("the first {all} of {} rows", count(*of)),
+                None => format!("the first {all} rows"),
+            },
+            _ => format!("{all} rows"),
+        }
+    }
+    /// Whether only the first rows of what was opened are here.
+    pub fn is_partial(&self) -> bool {
+        self.opened.as_ref().is_some_and(|o| o.partial)
+    }
+    /// Whether work of a kind is going on.
+    pub fn is_at(&self, key: JobKey) -> bool {
+        self.active.iter().any(|a| a.key == key)
+    }
+    /// Ends work of a kind.
+    pub fn end(&mut self, key: JobKey) {
+        for active in self.active.iter().filter(|a| a.key == key) {
+            active.asking.cancel.cancel();
+        }
+        self.active.retain(|a| a.key != key);
+    }
+    /// Takes in a table of which the first rows were shown: whoever is looking at them stays
+    /// where they are, as far as the columns are the same. Returns whether they are.
+    pub fn replace(&mut self, opened: Opened, view: View) -> bool {
+        let same = self
+            .opened
+            .as_ref()
+            .is_some_and(|o| o.partial && o.columns == opened.columns);
+        let stay = same && view.same_rows(&self.view);
+        self.opened = Some(opened);
+        match same {
+            // Their rows are those of the first rows alone.
+            true => self.stack.iter_mut().for_each(|(_, rows)| *rows = None),
+            false => self.stack.clear(),
+        }
+        if !stay {
+            self.view = view;
+            self.painted = 0;
+        }
+        if !same {
+            self.reset_widths();
+        }
+        stay
+    }
     /// Filter, order, columns and the cursor's by names, to be carried to another table.
     pub fn wanted(&self) -> Wanted {
+        self.wanted_in(&self.view)
+    }
+    /// The same of a view.
+    pub fn wanted_in(&self, view: &View) -> Wanted {
         let all = self.opened.as_ref().map_or(0, |o| o.columns.len());
-        let plain = self.view.columns.iter().copied().eq(0..all);
+        let plain = view.columns.iter().copied().eq(0..all);
         Wanted {
             base: None,
-            filter: self.view.filter.clone(),
-            sort: self
-                .view
+            first: 0,
+            filter: view.filter.clone(),
+            sort: view
                 .sort
                 .iter()
                 .map(|s| (self.name(s.column).to_owned(), s.descending))
@@ -312,11 +369,11 @@ impl Browser {
             columns: match plain {
                 true => Vec::new(),
                 false => {
-                    let names = self.view.columns.iter().map(|c| self.name(*c).to_owned());
+                    let names = view.columns.iter().map(|c| self.name(*c).to_owned());
                     names.collect()
                 }
             },
-            at: self.view.column().map(|c| self.name(c).to_owned()),
+            at: view.column().map(|c| self.name(c).to_owned()),
         }
     }
     /// Ends what was asked of rows that are not shown any more.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::ask::{
@@ -22,6 +23,8 @@ use crate::runs::{RunId, RunStore};
 use crate::text;
 use crate::workspace::Workspace;
 
+/// Rows that are shown of what takes long to read, while it is read.
+const FIRST_ROWS: usize = 2_000;
 /// Columns that are read with a table that was just opened, before its widths are known.
 const FIRST_COLUMNS: usize = 32;
 /// Characters of a value in the details of a row.
@@ -45,7 +48,28 @@ pub fn perform(
             wanted,
             rows,
         } => {
-            let table = open(workspace, config_file, &source, cancel)?;
+            let place = place(workspace, &source)?;
+            let table = match preview(workspace, config_file, &place, cancel)? {
+                Some(first) => first,
+                None => open(workspace, config_file, &place, asking)?,
+            };
+            opened(workspace, source, table, &wanted, rows, cancel)?
+        }
+        BrowseJob::Fill { source } => {
+            let place = place(workspace, &source)?;
+            let table = open(workspace, config_file, &place, asking)?;
+            BrowseDone::Filled {
+                source,
+                table: Handle::new(table),
+            }
+        }
+        BrowseJob::Show {
+            source,
+            table,
+            wanted,
+            rows,
+        } => {
+            let table = Table::clone(&table.0);
             opened(workspace, source, table, &wanted, rows, cancel)?
         }
         BrowseJob::Select {
@@ -168,21 +192,41 @@ fn place(workspace: &Workspace, source: &Source) -> Result<Place, CommandError> 
     }
 }
 
-/// Opens what was named; a file as the configuration says its files are read.
+/// Opens a place; a file as the configuration says its files are read.
 fn open(
     workspace: &Workspace,
     config_file: &Path,
-    source: &Source,
-    cancel: &Cancel,
+    place: &Place,
+    asking: &Asking,
 ) -> Result<Table, CommandError> {
-    let place = place(workspace, source)?;
-    Ok(match &place {
+    let cancel = &asking.cancel;
+    let progress = |rows: u64, of: Option<u64>| {
+        let percent = of.map_or(0, |of| rows.min(of) * 100 / of.max(1));
+        asking.percent.store(percent as u32, Ordering::Relaxed);
+    };
+    Ok(match place {
         Place::File { path, .. } => {
             // A look at a file needs no valid configuration.
             let config = config::load(config_file).ok();
-            Table::open_file(path, config.as_ref(), workspace, cancel)?
+            Table::open_file_watched(path, config.as_ref(), workspace, cancel, &progress)?
         }
-        place => Table::open(place, cancel)?,
+        place => Table::open_watched(place, cancel, &progress)?,
+    })
+}
+
+/// The first rows of what takes long to open.
+fn preview(
+    workspace: &Workspace,
+    config_file: &Path,
+    place: &Place,
+    cancel: &Cancel,
+) -> Result<Option<Table>, CommandError> {
+    Ok(match place {
+        Place::File { path, .. } => {
+            let config = config::load(config_file).ok();
+            Table::preview_file(path, config.as_ref(), workspace, FIRST_ROWS, cancel)?
+        }
+        place => Table::preview(place, FIRST_ROWS, cancel)?,
     })
 }
 
@@ -216,7 +260,7 @@ pub(in crate::console) fn opened(
         Err(e) => return Err(e.into()),
     };
     let range = Range {
-        first: 0,
+        first: wanted.first,
         count: rows,
         columns: view.columns.iter().take(FIRST_COLUMNS).copied().collect(),
     };
@@ -229,6 +273,8 @@ pub(in crate::console) fn opened(
         opened: Box::new(Opened {
             title: table.title().to_owned(),
             rows: table.rows(),
+            partial: table.is_preview(),
+            of: table.cut_from(),
             columns,
             notes,
             drift,

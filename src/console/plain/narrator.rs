@@ -10,7 +10,7 @@ use crate::console::widgets::mean_by_step;
 use crate::error::ErrorReport;
 use crate::events::{
     CheckVerdict, ControlCommand, DriftVerdict, Envelope, Event, FitPhase, GateVerdict, Outcome,
-    RunState, Split, StageName,
+    RunState, Split, StageName, drift_figure,
 };
 use crate::text::{clean, count};
 
@@ -177,6 +177,7 @@ impl Narrator {
                 column,
                 psi,
                 verdict,
+                decided_by,
                 ..
             } => {
                 if *verdict != DriftVerdict::Drift {
@@ -186,8 +187,8 @@ impl Narrator {
                 if self.drifted > DRIFTED {
                     return None;
                 }
-                let psi = psi.map_or_else(String::new, |v| format!(", PSI {v:.3}"));
-                format!("{stage} {} drifted{psi}", clean(column))
+                let figure = drift_figure(*psi, decided_by.as_ref());
+                format!("{stage} {} drifted{figure}", clean(column))
             }
             Event::TrainingProgress {
                 learner,

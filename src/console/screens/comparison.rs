@@ -150,12 +150,15 @@ pub(in crate::console) fn nothing_lines(model: &Model, home: &str) -> Vec<(Strin
 }
 
 pub(in crate::console) fn name(side: &Side) -> String {
-    // A run by its last four characters, a version as it is.
-    let short = match side.name.rsplit_once('-') {
+    format!("{} ({})", short(side), side.learner)
+}
+
+/// A run by its last four characters, a version as it is.
+fn short(side: &Side) -> String {
+    match side.name.rsplit_once('-') {
         Some((_, last)) => format!("run {last}"),
         None => side.name.clone(),
-    };
-    format!("{short} ({})", side.learner)
+    }
 }
 
 fn metrics(d: &CompareDocument, canvas: &mut Canvas<'_>, room: Room) {
@@ -341,12 +344,15 @@ fn curves(
         crate::console::widgets::y_axis(true, series.iter().flat_map(|s| &s.points).map(|p| p.1));
     let h = canvas.height();
     LinePlot { series, x, y }.view(&mut canvas.part(0, 0, canvas.width(), h.saturating_sub(1)));
-    let legend = format!(
-        "{}: solid {}, dotted {}",
-        class.class,
-        name(&d.first),
-        name(&d.second)
-    );
+    let legend =
+        |first: &str, second: &str| format!("{}: solid {first}, dotted {second}", class.class);
+    let whole = legend(&name(&d.first), &name(&d.second));
+    let room = usize::from(canvas.width().saturating_sub(2));
+    // Which line is whose comes before what made it.
+    let legend = match text::width(&whole, canvas.glyphs.marks()) <= room {
+        true => whole,
+        false => legend(&short(&d.first), &short(&d.second)),
+    };
     canvas.put_in(
         1,
         h.saturating_sub(1),

@@ -9,7 +9,7 @@ use crate::console::theme::Tone;
 use crate::console::widgets::{Column, Table, gauge};
 use crate::drift::concept::Standing;
 use crate::events::{
-    DriftVerdict, GateVerdict, Outcome, RunState, StageName, StageState, StageStatus,
+    DriftVerdict, GateVerdict, MeasuredDrift, Outcome, RunState, StageName, StageState, StageStatus,
 };
 use crate::runs::RunId;
 use crate::text::count;
@@ -630,13 +630,16 @@ fn drift(model: &Model, canvas: &mut Canvas<'_>) {
     let mut drift: Vec<_> = open.state.drift.iter().collect();
     // What drifted comes first, whichever figure decided it; then by size.
     drift.sort_by(|a, b| {
-        let drifted = |d: &DriftVerdict| *d == DriftVerdict::Drift;
-        drifted(&b.3).cmp(&drifted(&a.3)).then_with(|| {
-            b.1.unwrap_or(f64::NEG_INFINITY)
-                .total_cmp(&a.1.unwrap_or(f64::NEG_INFINITY))
-        })
+        let drifted = |d: &MeasuredDrift| d.verdict == DriftVerdict::Drift;
+        let size = |d: &MeasuredDrift| d.figure().map_or(f64::NEG_INFINITY, |(_, v)| v);
+        drifted(b)
+            .cmp(&drifted(a))
+            .then_with(|| size(b).total_cmp(&size(a)))
     });
-    let moved = drift.iter().filter(|d| d.3 == DriftVerdict::Drift).count();
+    let moved = drift
+        .iter()
+        .filter(|d| d.verdict == DriftVerdict::Drift)
+        .count();
     canvas.rule(
         0,
         &format!("Drift in run {}", open.id.short()),
@@ -664,21 +667,34 @@ fn drift(model: &Model, canvas: &mut Canvas<'_>) {
     }
     let w = canvas.width();
     canvas.put(1, 1, "Column", Tone::Dim);
-    canvas.put_right(w.saturating_sub(12), 1, "PSI", Tone::Dim);
+    canvas.put_right(w.saturating_sub(12), 1, "decided by", Tone::Dim);
     let h = canvas.height();
-    for (i, (column, psi, _, verdict)) in drift.into_iter().enumerate() {
+    for (i, measured) in drift.into_iter().enumerate() {
         let y = i as u16 + 2;
         if y >= h {
             break;
         }
-        let (word, tone) = match verdict {
+        let (word, tone) = match measured.verdict {
             DriftVerdict::Stable => ("stable", Tone::Plain),
             DriftVerdict::Drift => ("DRIFT", Tone::Warn),
             DriftVerdict::CannotTell => ("too few", Tone::Dim),
         };
-        canvas.put_in(1, y, w.saturating_sub(24), column, Tone::Plain);
-        let psi = psi.map_or("-".to_owned(), |v| format!("{v:.3}"));
-        canvas.put_right(w.saturating_sub(12), y, &psi, Tone::Plain);
+        // The figure that decided, by its name: another one may contradict the verdict.
+        let figure = measured.figure().map_or("-".to_owned(), |(name, v)| {
+            format!("{} {v:.3}", short_figure(name))
+        });
+        let x = canvas.put_right(w.saturating_sub(12), y, &figure, Tone::Plain);
+        canvas.put_in(1, y, x.saturating_sub(2), &measured.column, Tone::Plain);
         canvas.put(w.saturating_sub(10), y, word, tone);
+    }
+}
+
+/// The name of a figure of drift as it fits beside its value; the Validate screen has the whole.
+fn short_figure(name: &str) -> &str {
+    match name {
+        "Jensen-Shannon distance" => "JS",
+        "change of the share of missing values" => "missing",
+        "change of the share of infinite values" => "infinite",
+        other => other,
     }
 }

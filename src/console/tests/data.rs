@@ -13,7 +13,7 @@ use crate::console::browser::work;
 use crate::console::commands::{COMMANDS, Command, Scope, Screen};
 use crate::console::dialogs::{DataDialog, Dialog};
 use crate::console::effect::Effect;
-use crate::console::jobs::{Done, Job};
+use crate::console::jobs::{Done, Job, JobKey};
 use crate::console::keymap::Chord;
 use crate::console::message::Message;
 use crate::console::model::Model;
@@ -640,4 +640,159 @@ fn an_unknown_source_is_no_source() {
     let error = error.unwrap_err();
     assert_eq!(error.kind, crate::error::ErrorKind::NotFound);
     assert!(error.message.contains("no such thing"), "{}", error.message);
+}
+
+/// What stands on the screen.
+fn screen_of(model: &Model) -> String {
+    draw(model).content().iter().map(|c| c.symbol()).collect()
+}
+
+/// Does the work that is asked for with the real engine until some of this kind is asked for,
+/// which is given back.
+fn work_until(model: &mut Model, effects: Vec<Effect>, until: Option<JobKey>) -> Option<Effect> {
+    let workspace = Workspace::new("/nowhere");
+    let mut queue: VecDeque<Effect> = effects.into();
+    while let Some(effect) = queue.pop_front() {
+        let Effect::Run {
+            key,
+            generation,
+            job: Job::Browse(asking, job),
+        } = effect.clone()
+        else {
+            continue;
+        };
+        if Some(key) == until {
+            return Some(effect);
+        }
+        let config = Path::new("/nowhere/config.toml");
+        let message = Message::JobDone {
+            key,
+            generation,
+            result: work::perform(&workspace, config, &asking, *job).map_err(|e| e.report()),
+        };
+        queue.extend(update(model, message, start()));
+    }
+    None
+}
+
+/// A file that takes long to read, its rows numbered, opened up to its first rows; the work that
+/// is to read the rest.
+fn long_file(dir: &Path) -> (Model, Effect) {
+    let path = dir.join("long.csv");
+    let mut text = String::from("n,service,padding\n");
+    for i in 0..40_000 {
+        let service = if i % 2 == 0 { "http" } else { "dns" };
+        text.push_str(&format!("{i},{service},{}\n", "x".repeat(60)));
+    }
+    std::fs::write(&path, text).unwrap();
+    let mut model = empty((120, 36));
+    press_data(&mut model, "2 o");
+    type_text(&mut model, &path.to_string_lossy());
+    let effects = press(&mut model, "enter");
+    let fill = work_until(&mut model, effects, Some(JobKey::Fill));
+    (model, fill.expect("the rest is to be read"))
+}
+
+#[test]
+fn the_first_rows_are_shown_while_the_others_are_read_and_nobody_is_moved() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut model, fill) = long_file(dir.path());
+    assert!(model.browser.is_partial());
+    let screen = screen_of(&model);
+    assert!(screen.contains("the first 2,000 rows"), "{screen}");
+    let effects = press(&mut model, "pagedown");
+    work_until(&mut model, effects, None);
+    let effects = press(&mut model, "pagedown");
+    work_until(&mut model, effects, None);
+    press(&mut model, "l");
+    let (row, top) = (model.browser.view.row, model.browser.view.top);
+    assert!(top > 0);
+    let before = model.browser.cell().cloned();
+    // Nothing half is written.
+    press(&mut model, "e");
+    type_text(&mut model, "half.csv");
+    let effects = press(&mut model, "enter");
+    assert!(work_until(&mut model, effects, Some(JobKey::Export)).is_none());
+    assert!(
+        said(&model).contains("still being read"),
+        "{}",
+        said(&model)
+    );
+    work_until(&mut model, vec![fill], None);
+    let b = &model.browser;
+    assert!(!b.is_partial() && !b.is_at(JobKey::Fill));
+    assert_eq!(b.rows(), 40_000);
+    assert_eq!((b.view.row, b.view.top, b.view.col), (row, top, 1));
+    assert_eq!(b.cell().cloned(), before);
+    assert!(screen_of(&model).contains("40,000 rows"));
+}
+
+#[test]
+fn a_filter_of_the_first_rows_says_so_and_holds_for_all_of_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut model, fill) = long_file(dir.path());
+    press(&mut model, "/ ctrl-u");
+    type_text(&mut model, "service = dns");
+    let effects = press(&mut model, "enter");
+    work_until(&mut model, effects, None);
+    let screen = screen_of(&model);
+    assert!(screen.contains("1,000 of the first 2,000 rows"), "{screen}");
+    work_until(&mut model, vec![fill], None);
+    assert_eq!(model.browser.view.filter, "service = dns");
+    assert_eq!(model.browser.rows(), 20_000);
+    // Back to the view before: found again, for its rows were those of the first ones.
+    let effects = press(&mut model, "u");
+    work_until(&mut model, effects, None);
+    assert_eq!(model.browser.rows(), 40_000);
+    assert!(model.browser.cell().is_some());
+}
+
+#[test]
+fn esc_ends_the_reading_and_keeps_the_first_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut model, fill) = long_file(dir.path());
+    press(&mut model, "esc");
+    assert_eq!(model.screen, Screen::Data);
+    assert!(
+        said(&model).contains("the first 2,000 rows"),
+        "{}",
+        said(&model)
+    );
+    // The work hears of it.
+    work_until(&mut model, vec![fill], None);
+    assert!(model.browser.is_partial());
+    assert_eq!(model.browser.rows(), 2_000);
+    assert!(model.dialogs.is_empty());
+    let out = dir.path().join("part.csv");
+    press(&mut model, "e ctrl-u");
+    type_text(&mut model, &out.to_string_lossy());
+    let effects = press(&mut model, "enter");
+    work_until(&mut model, effects, None);
+    assert!(
+        said(&model).contains("of the first rows only"),
+        "{}",
+        said(&model)
+    );
+}
+
+#[test]
+fn quitting_while_a_file_is_written_is_asked_twice() {
+    let mut model = data((120, 36));
+    let dir = tempfile::tempdir().unwrap();
+    press(&mut model, "e ctrl-u");
+    type_text(&mut model, &dir.path().join("x.csv").to_string_lossy());
+    let effects = press(&mut model, "enter");
+    let export = work_until(&mut model, effects, Some(JobKey::Export)).unwrap();
+    press(&mut model, "q");
+    assert!(!model.quit);
+    assert!(said(&model).contains("q again"), "{}", said(&model));
+    press(&mut model, "q");
+    assert!(model.quit);
+    // The work hears of it, and no file is left.
+    work_until(&mut model, vec![export], None);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    // Without one, once is enough.
+    let mut model = data((120, 36));
+    press(&mut model, "q");
+    assert!(model.quit);
 }

@@ -1,9 +1,11 @@
 //! What the Data screen's commands do: they change the view and ask for what it needs.
 
 use super::Update;
-use crate::browse::{Cancel, Part};
+use crate::browse::{Cancel, Part, Table};
 use crate::console::browser::Active;
-use crate::console::browser::ask::{Asking, BrowseJob, ExportPlan, Source, Wanted, next_part};
+use crate::console::browser::ask::{
+    Asking, BrowseJob, ExportPlan, Handle, Source, Wanted, next_part,
+};
 use crate::console::browser::view::{Base, View, WIDTHS};
 use crate::console::clipboard;
 use crate::console::commands::{Command, Screen};
@@ -83,12 +85,51 @@ impl Update<'_> {
         self.open_source(place, wanted);
     }
 
-    fn open_source(&mut self, source: Source, wanted: Wanted) {
-        let rows = self
-            .model
+    /// Rows that are read with a table.
+    fn rows_to_read(&self) -> usize {
+        self.model
             .browser
             .areas(self.model.size)
-            .map_or(40, |a| 4 * usize::from(a.rows));
+            .map_or(40, |a| 4 * usize::from(a.rows))
+    }
+
+    /// The whole table is there of which the first rows are shown: shows it as these are.
+    pub(super) fn show_filled(&mut self, source: Source, table: Handle<Table>) {
+        let browser = &self.model.browser;
+        let newest = browser.newest_view();
+        let wanted = Wanted {
+            base: newest.base.clone(),
+            first: match newest.same_rows(&browser.view) {
+                true => browser.window.first,
+                false => 0,
+            },
+            ..browser.wanted_in(&newest)
+        };
+        let rows = self.rows_to_read();
+        self.browse(BrowseJob::Show {
+            source,
+            table,
+            wanted,
+            rows,
+        });
+    }
+
+    /// Counts the values of a column.
+    pub(super) fn count_values(&mut self, column: usize) {
+        let browser = &self.model.browser;
+        if let (Some(opened), Some(selected)) = (&browser.opened, &browser.selected) {
+            let job = BrowseJob::Facet {
+                table: opened.table.clone(),
+                selection: selected.selection.clone(),
+                column,
+            };
+            self.browse(job);
+        }
+    }
+
+    fn open_source(&mut self, source: Source, wanted: Wanted) {
+        self.model.browser.end(JobKey::Fill);
+        let rows = self.rows_to_read();
         self.browse(BrowseJob::Open {
             source,
             wanted,
@@ -144,11 +185,16 @@ impl Update<'_> {
     /// Ends the work that is going on; returns whether there was any.
     fn cancel_browsing(&mut self) -> bool {
         let browser = &mut self.model.browser;
-        // What comes by itself is no work that somebody waits for.
-        let waited =
-            |a: &Active| !matches!(a.key, JobKey::Rows | JobKey::Profile | JobKey::Proposals);
+        // What comes by itself is no work that somebody waits for, and the rest of a table is
+        // waited for last.
+        let waited = |a: &Active| {
+            !matches!(
+                a.key,
+                JobKey::Rows | JobKey::Profile | JobKey::Proposals | JobKey::Fill
+            )
+        };
         let Some(doing) = browser.active.iter().find(|a| waited(a)).map(|a| a.doing) else {
-            return false;
+            return self.cancel_filling();
         };
         for active in browser.active.iter().filter(|a| waited(a)) {
             active.asking.cancel.cancel();
@@ -156,6 +202,38 @@ impl Update<'_> {
         browser.active.retain(|a| !waited(a));
         browser.pending = None;
         self.say(Tone::Warn, format!("Cancelled {doing}."));
+        true
+    }
+
+    /// Quits; while a file is being written only when asked twice, for then there will be none.
+    pub(super) fn quit(&mut self) {
+        let browser = &mut self.model.browser;
+        let export = browser.active.iter().find(|a| a.key == JobKey::Export);
+        if let Some(number) = export.map(|a| a.asking.number)
+            && browser.warned_of.replace(number) != Some(number)
+        {
+            let key = self.model.keymap.first(Command::Quit);
+            let key = key.map_or("-".to_owned(), |k| k.to_string());
+            return self.say(
+                Tone::Warn,
+                format!("An export is being written: {key} again ends it, and no file is left."),
+            );
+        }
+        browser.end(JobKey::Export);
+        self.model.quit = true;
+    }
+
+    fn cancel_filling(&mut self) -> bool {
+        let browser = &mut self.model.browser;
+        if !browser.is_at(JobKey::Fill) {
+            return false;
+        }
+        browser.end(JobKey::Fill);
+        let rows = browser.rows_told();
+        self.say(
+            Tone::Warn,
+            format!("Not read further: {rows} are here. Opened again, it is read from the start."),
+        );
         true
     }
 
@@ -392,15 +470,8 @@ impl Update<'_> {
             Command::DataFilter => self.ask_filter(None),
             Command::DataSame => self.same_value(),
             Command::DataFacet => {
-                if let (Some(opened), Some(selected), Some(column)) =
-                    (&browser.opened, &browser.selected, column)
-                {
-                    let job = BrowseJob::Facet {
-                        table: opened.table.clone(),
-                        selection: selected.selection.clone(),
-                        column,
-                    };
-                    self.browse(job);
+                if let Some(column) = column {
+                    self.count_values(column);
                 }
             }
             Command::DataProfile => {
@@ -626,6 +697,13 @@ impl Update<'_> {
             return self.say(Tone::Warn, format!("Not done: {why}."));
         }
         let browser = &self.model.browser;
+        if browser.is_at(JobKey::Fill) {
+            return self.say(
+                Tone::Warn,
+                "Not exported: the rest is still being read. Wait for it, or Esc and export the \
+                 first rows.",
+            );
+        }
         if browser.pending.is_some() {
             // What is on the screen is not what was asked for last.
             return self.say(

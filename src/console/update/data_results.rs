@@ -2,7 +2,7 @@
 
 use super::Update;
 use crate::console::browser::FacetView;
-use crate::console::browser::ask::BrowseDone;
+use crate::console::browser::ask::{BrowseDone, BrowseJob};
 use crate::console::browser::view::View;
 use crate::console::dialogs::{DataDialog, Dialog, Notice};
 use crate::console::jobs::JobKey;
@@ -36,26 +36,31 @@ impl Update<'_> {
                 window,
             } => {
                 let notes = opened.notes.clone();
+                let fill = opened.partial.then(|| opened.source.clone());
                 browser.forget_work();
                 browser.refused = None;
-                browser.opened = Some(*opened);
-                browser.reset_widths();
                 browser.pending = None;
-                browser.stack.clear();
                 browser.profiles.clear();
-                browser.facet = None;
-                browser.view = *view;
+                let facet = browser.facet.take().map(|f| f.facet.column);
+                let stayed = browser.replace(*opened, *view);
                 browser.selected = Some(selected);
                 browser.asked = Default::default();
-                browser.painted = 0;
                 browser.take_window(window);
                 // What was refused before is no matter any more.
                 self.model.said.take_if(|said| said.tone == Tone::Bad);
-                if let Some(note) = notes.first() {
+                // That these are the first rows stands below them.
+                if let (Some(note), None) = (notes.first(), &fill) {
                     self.say(Tone::Warn, note.clone());
                 }
                 self.settle_data();
+                if let Some(source) = fill {
+                    self.browse(BrowseJob::Fill { source });
+                }
+                if let (Some(column), true) = (facet, stayed) {
+                    self.count_values(column);
+                }
             }
+            BrowseDone::Filled { source, table } => self.show_filled(source, table),
             BrowseDone::Selected {
                 view,
                 keep,
@@ -124,9 +129,13 @@ impl Update<'_> {
                 bytes: n,
             } => {
                 let path = path.display();
+                let (part, tone) = match browser.is_partial() {
+                    true => (", of the first rows only", Tone::Warn),
+                    false => ("", Tone::Good),
+                };
                 self.say(
-                    Tone::Good,
-                    format!("{path}: {} rows, {}.", count(rows), bytes(n)),
+                    tone,
+                    format!("{path}: {} rows{part}, {}.", count(rows), bytes(n)),
                 );
             }
             BrowseDone::Exists(plan) => {
@@ -146,6 +155,7 @@ impl Update<'_> {
     pub(super) fn of_browser(&self, key: JobKey) -> bool {
         match key {
             JobKey::Select
+            | JobKey::Fill
             | JobKey::Rows
             | JobKey::Look
             | JobKey::Profile
@@ -186,9 +196,10 @@ impl Update<'_> {
                 self.say(Tone::Bad, error.message.clone());
                 self.model.last_error = Some(error);
             }
-            JobKey::Select | JobKey::Look | JobKey::Export => {
+            JobKey::Select | JobKey::Fill | JobKey::Look | JobKey::Export => {
                 let title = match key {
                     JobKey::Export => "Not exported",
+                    JobKey::Fill => "Not read to its end",
                     _ => "Not shown",
                 };
                 let notice = Notice::error(title, &error);

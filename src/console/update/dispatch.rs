@@ -42,7 +42,7 @@ impl Update<'_> {
         }
         self.model.dirty = true;
         match command {
-            Command::Quit => self.model.quit = true,
+            Command::Quit => self.quit(),
             Command::Help => {
                 let help = Help::new(self.model.screen);
                 self.model.dialogs.push(Dialog::Help(help));

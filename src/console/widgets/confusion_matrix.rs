@@ -35,7 +35,12 @@ impl ConfusionMatrix<'_> {
             .unwrap_or((CELLS[1], 6));
         let fits = (width.saturating_sub(names + counts + 2) / cell) as usize;
         let shown = fits.min(self.classes.len());
-        canvas.put_in(1, 0, names + counts, "true \\ predicted", Tone::Dim);
+        let heading = match names + counts {
+            16.. => "true \\ predicted",
+            11.. => "true \\ pred",
+            _ => "true",
+        };
+        canvas.put_in(1, 0, names + counts, heading, Tone::Dim);
         let column = |c: usize| names + counts + 2 + cell * c as u16;
         let marks = canvas.glyphs.marks();
         for (c, class) in self.classes.iter().take(shown).enumerate() {
@@ -65,6 +70,11 @@ impl ConfusionMatrix<'_> {
                         format!("{:+.1}", share - before)
                     }
                     _ => ".".to_owned(),
+                };
+                // Cells that touch read as one number.
+                let text = match text.len() >= usize::from(cell) {
+                    true => text.split('.').next().unwrap_or(".").to_owned(),
+                    false => text,
                 };
                 let tone = if r == c { Tone::Title } else { Tone::Plain };
                 canvas.put_right(column(c) + cell, y, &text, tone);

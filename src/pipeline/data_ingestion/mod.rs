@@ -37,6 +37,7 @@ use crate::error::CommandError;
 use crate::events::{CheckVerdict, Event, StageName};
 use crate::learners::StopRequest;
 use crate::source::Ingested;
+use crate::text::count;
 
 const STAGE: StageName = StageName::DataIngestion;
 const TRAIN: &str = "train.parquet";
@@ -173,13 +174,15 @@ pub fn load_test(stage_dir: &Path) -> Result<TestFrame, CommandError> {
 fn summary(artifact: &DataIngestionArtifact, features: usize) -> String {
     let mut text = format!(
         "{} rows, {features} features, {} train, {} test",
-        artifact.rows, artifact.train_rows, artifact.test_rows
+        count(artifact.rows),
+        count(artifact.train_rows),
+        count(artifact.test_rows)
     );
     if artifact.quarantined > 0 {
-        text.push_str(&format!(", {} in quarantine", artifact.quarantined));
+        text.push_str(&format!(", {} in quarantine", count(artifact.quarantined)));
     }
     if artifact.left_out > 0 {
-        text.push_str(&format!(", {} left out", artifact.left_out));
+        text.push_str(&format!(", {} left out", count(artifact.left_out)));
     }
     if artifact.shared_vectors > 0 {
         text.push_str(&format!(

@@ -8,12 +8,13 @@ use super::{
 use crate::dataset::{Frame, read_frame};
 use crate::drift;
 use crate::error::CommandError;
-use crate::events::{CheckVerdict, DriftVerdict, Event, StageName};
+use crate::events::{CheckVerdict, DriftFigure, DriftVerdict, Event, StageName};
 use crate::learners::StopRequest;
 use crate::pipeline::data_ingestion::{self, DataIngestionArtifact};
 use crate::pipeline::{StageContext, StageOutput};
 use crate::schema::fill_classes;
 use crate::storage::Champion;
+use crate::text::count;
 
 const STAGE: StageName = StageName::DataValidation;
 /// Failing checks named in the error.
@@ -58,7 +59,7 @@ pub fn run(
     let mut summary = format!(
         "{} checks over {} rows, {warnings} warnings",
         report.checks.len(),
-        report.rows
+        count(report.rows)
     );
     match (champion, &drift) {
         (None, _) => summary.push_str("; no champion to measure drift against"),
@@ -191,6 +192,10 @@ fn measure_drift(
             n_reference: column.n_reference,
             n_current: column.n_current,
             verdict: column.verdict,
+            decided_by: column.effect.and_then(|value| {
+                let name = column.reasons.get("effect")?.clone();
+                Some(DriftFigure { name, value })
+            }),
         };
         ctx.recorder.record(STAGE, event);
     }

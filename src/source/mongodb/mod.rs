@@ -34,8 +34,8 @@ pub use error::{MongoError, Problem};
 pub use query::Query;
 pub use reach::{Attempt, Reach};
 pub use read::{
-    CollectionRead, Watching, load_collection, read_collection, read_raw_collection,
-    spool_collection,
+    CollectionRead, Watching, first_documents, load_collection, read_collection,
+    read_raw_collection, spool_collection,
 };
 pub use snapshot::Snapshot;
 

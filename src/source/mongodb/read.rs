@@ -92,6 +92,27 @@ pub fn load_collection(
     watching: &Watching<'_>,
 ) -> Result<Ingested, SourceError> {
     let snapshot = Snapshot::take(server, query, watching.control)?;
+    load(server, query, &snapshot, schema, watching)
+}
+
+/// The first documents of a collection, up to the query's limit, as [`load_collection`] gives them.
+/// Waits for nothing: documents may still be added among these.
+pub fn first_documents(
+    server: &MongoServer,
+    query: &Query,
+    watching: &Watching<'_>,
+) -> Result<Ingested, SourceError> {
+    let snapshot = Snapshot::glance(server, query, watching.control)?;
+    load(server, query, &snapshot, None, watching)
+}
+
+fn load(
+    server: &MongoServer,
+    query: &Query,
+    snapshot: &Snapshot,
+    schema: Option<&Schema>,
+    watching: &Watching<'_>,
+) -> Result<Ingested, SourceError> {
     let inferred;
     let schema = match schema {
         Some(schema) => schema,
@@ -101,12 +122,12 @@ pub fn load_collection(
                 progress: &|_, _| {},
                 ..*watching
             };
-            scan(server, query, &snapshot, &mut kinds, &quiet)?;
+            scan(server, query, snapshot, &mut kinds, &quiet)?;
             inferred = kinds.into_schema(&query.shown());
             &inferred
         }
     };
-    let read = read_typed(server, query, &snapshot, schema, false, None, watching)?;
+    let read = read_typed(server, query, snapshot, schema, false, None, watching)?;
     Ok(read.ingested)
 }
 

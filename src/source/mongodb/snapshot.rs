@@ -57,19 +57,10 @@ impl Snapshot {
         query: &Query,
         control: &FitControl,
     ) -> Result<Self, SourceError> {
-        let mut patience = Patience::new(control);
         // What is not of a settled second is left for later; at first nothing is.
         let mut before = None;
         loop {
-            let looked = crate::runtime::block_on(look(server, query, before))
-                .map_err(|e| SourceError::Internal(e.to_string()))?;
-            let looked = match looked {
-                Err(SourceError::Mongo(e)) if e.is_transient() => {
-                    patience.wait(e, &|_| {})?;
-                    continue;
-                }
-                other => other?,
-            };
+            let looked = patiently(server, query, before, control)?;
             let Some(wait) = looked.unsettled else {
                 return Ok(looked.snapshot);
             };
@@ -81,6 +72,15 @@ impl Snapshot {
                 std::thread::sleep(TICK);
             }
         }
+    }
+
+    /// What lies there now, for a look at it: documents may still be added below its bound.
+    pub fn glance(
+        server: &MongoServer,
+        query: &Query,
+        control: &FitControl,
+    ) -> Result<Self, SourceError> {
+        Ok(patiently(server, query, None, control)?.snapshot)
     }
 
     /// What the result of reading depends on: everything here, the time among it. Two snapshots
@@ -111,6 +111,24 @@ impl Snapshot {
     pub(super) fn moment(&self) -> Option<Timestamp> {
         let (time, increment) = self.as_of?;
         Some(Timestamp { time, increment })
+    }
+}
+
+/// Looks, and again when the server went away.
+fn patiently(
+    server: &MongoServer,
+    query: &Query,
+    before: Option<ObjectId>,
+    control: &FitControl,
+) -> Result<Looked, SourceError> {
+    let mut patience = Patience::new(control);
+    loop {
+        let looked = crate::runtime::block_on(look(server, query, before))
+            .map_err(|e| SourceError::Internal(e.to_string()))?;
+        match looked {
+            Err(SourceError::Mongo(e)) if e.is_transient() => patience.wait(e, &|_| {})?,
+            other => return other,
+        }
     }
 }
 

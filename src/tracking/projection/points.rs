@@ -130,7 +130,7 @@ impl Points {
                     let drifted = state
                         .drift
                         .iter()
-                        .filter(|d| d.3 == crate::events::DriftVerdict::Drift)
+                        .filter(|d| d.verdict == crate::events::DriftVerdict::Drift)
                         .count();
                     if !state.drift.is_empty() {
                         self.figure(now, &Slot::Parent, "drift/columns_drifted", drifted as f64);

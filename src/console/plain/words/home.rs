@@ -114,10 +114,10 @@ fn drift(model: &Model, out: &mut Vec<String>) {
     let drift = &open.state.drift;
     let moved: Vec<String> = drift
         .iter()
-        .filter(|d| d.3 == DriftVerdict::Drift)
-        .map(|(column, psi, ..)| match psi {
-            Some(psi) => format!("{column} PSI {psi:.3}"),
-            None => column.clone(),
+        .filter(|d| d.verdict == DriftVerdict::Drift)
+        .map(|d| match d.figure() {
+            Some((name, value)) => format!("{} {name} {value:.3}", d.column),
+            None => d.column.clone(),
         })
         .collect();
     let text = match (drift.len(), moved.len()) {

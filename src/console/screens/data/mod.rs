@@ -213,7 +213,7 @@ fn status(browser: &Browser, room: Room, canvas: &mut Canvas<'_>) {
     };
     let x = canvas.put_right(w.saturating_sub(1), 0, &time, tone);
     let mut counts = if rows == all && view.condition().is_empty() {
-        format!("{} rows", count(all))
+        browser.rows_told()
     } else {
         let share = if all == 0 {
             0.0
@@ -222,6 +222,9 @@ fn status(browser: &Browser, room: Room, canvas: &mut Canvas<'_>) {
         };
         match room {
             Room::Small => format!("{} (of {})", count(rows), count(all)),
+            _ if browser.is_partial() => {
+                format!("{} of the first {} rows", count(rows), count(all))
+            }
             _ => format!(
                 "{} of {} rows ({})",
                 count(rows),
