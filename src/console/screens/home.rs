@@ -667,7 +667,12 @@ fn drift(model: &Model, canvas: &mut Canvas<'_>) {
     }
     let w = canvas.width();
     canvas.put(1, 1, "Column", Tone::Dim);
-    canvas.put_right(w.saturating_sub(12), 1, "decided by", Tone::Dim);
+    // Logs of older programs do not say what decided.
+    let heading = match drift.iter().any(|d| d.decided_by.is_some()) {
+        true => "decided by",
+        false => "measured",
+    };
+    canvas.put_right(w.saturating_sub(12), 1, heading, Tone::Dim);
     let h = canvas.height();
     for (i, measured) in drift.into_iter().enumerate() {
         let y = i as u16 + 2;
