@@ -344,8 +344,8 @@ impl Client {
             let chunk = match response.chunk().await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => return Ok(reply),
-                // An error's page is only words: half of it is enough.
-                Err(_) if !success => return Ok(reply),
+                // Where the status says what it means the page is only words: half of it is enough.
+                Err(_) if reply::status_decides(reply.status) => return Ok(reply),
                 Err(e) => return Err(self.transport(&e)),
             };
             let room = limit.saturating_sub(reply.body.len() as u64);

@@ -31,6 +31,16 @@ struct ErrorBody {
     message: String,
 }
 
+/// Whether a status that is no success has one meaning, whatever MLflow says beside it.
+pub(super) fn status_decides(status: u16) -> bool {
+    matches!(status, 300..400 | 401 | 403 | 408 | 429 | 500..)
+}
+
+/// Whether JSON ends too early: a proxy that framed half a reply.
+fn is_half(body: &[u8], error: &serde_json::Error) -> bool {
+    error.is_eof() && body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{')
+}
+
 /// Whether a reply is a success, or what it means instead.
 pub(super) fn judge(
     reply: &Reply,
@@ -47,7 +57,13 @@ pub(super) fn judge(
             to: words(&shown_address(to), credentials),
         });
     }
-    let error: Option<ErrorBody> = serde_json::from_slice(&reply.body).ok();
+    let error = match serde_json::from_slice::<ErrorBody>(&reply.body) {
+        // Half of "there is one already" would be taken for a refusal.
+        Err(e) if !status_decides(status) && is_half(&reply.body, &e) => {
+            return Err(Problem::Interrupted);
+        }
+        found => found.ok(),
+    };
     let said = match &error {
         Some(error) => words(&error.message, credentials),
         None => words(&page_text(reply), credentials),
@@ -89,9 +105,7 @@ pub(super) fn value<T: DeserializeOwned>(
     credentials: &Credentials,
 ) -> Result<T, Problem> {
     serde_json::from_slice(&reply.body).map_err(|e| {
-        let begins = reply.body.iter().find(|b| !b.is_ascii_whitespace());
-        if e.is_eof() && begins == Some(&b'{') {
-            // JSON that ends too early: a proxy that framed half a reply.
+        if is_half(&reply.body, &e) {
             return Problem::Interrupted;
         }
         Problem::NotMlflow {

@@ -372,6 +372,35 @@ fn a_redirect_is_named_and_not_followed() {
 }
 
 #[test]
+fn half_an_error_means_nothing_unless_its_status_does() {
+    let whole = r#"{"error_code": "RESOURCE_ALREADY_EXISTS", "message": "there is one"}"#;
+    let framed = |status: &str, length: usize, body: &str| {
+        format!(
+            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
+             Connection: close\r\n\r\n{body}"
+        )
+    };
+    for sent in 0..whole.len() {
+        let half = &whole[..sent];
+        for status in ["400 Bad Request", "404 Not Found", "409 Conflict"] {
+            let cut_off = framed(status, whole.len(), half);
+            assert_eq!(problem(cut_off), Problem::Interrupted, "{status} {half}");
+        }
+        if sent > 0 {
+            let by_a_proxy = framed("400 Bad Request", sent, half);
+            assert_eq!(problem(by_a_proxy), Problem::Interrupted, "{half}");
+        }
+        let busy = problem(framed("503 Unavailable", whole.len(), half));
+        assert!(
+            matches!(busy, Problem::Server { status: 503, .. }),
+            "{busy:?}"
+        );
+    }
+    let told = problem(framed("400 Bad Request", whole.len(), whole));
+    assert!(matches!(told, Problem::AlreadyExists { .. }), "{told:?}");
+}
+
+#[test]
 fn a_reply_without_end_is_not_read() {
     let options = Options {
         reply_bytes: 100_000,
