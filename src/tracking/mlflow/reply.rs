@@ -33,7 +33,7 @@ struct ErrorBody {
 
 /// Whether a status that is no success has one meaning, whatever MLflow says beside it.
 pub(super) fn status_decides(status: u16) -> bool {
-    matches!(status, 300..400 | 401 | 403 | 408 | 429 | 500..)
+    matches!(status, 300..=399 | 401 | 403 | 408 | 429 | 500..)
 }
 
 /// Whether JSON ends too early: a proxy that framed half a reply.
